@@ -1,0 +1,280 @@
+//! The catalog: campaigns, flights, templates, creatives, offers and placements of one bundle, flat.
+//!
+//! All text lives in one arena and every list is a slice of a pool, so that a catalog of 100,000 creatives is freed in
+//! microseconds. Ids are indices valid within one bundle; what outlives a bundle (events, posteriors, tokens) uses the
+//! text ids.
+//!
+//! A *creative* is a renderable unit: a template with one *asset* in each slot. A *combination* of a template is such a
+//! choice written as one number, mixed radix over the slots with the last slot fastest.
+
+use serde::{Deserialize, Serialize};
+
+use crate::program::{SegmentId, SignalId, Span, WordId};
+
+macro_rules! index_types {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            /// As an index into its pool.
+            #[inline]
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+index_types! {
+    /// Index into [`Catalog::placements`].
+    PlacementId,
+    /// Index into [`Catalog::campaigns`].
+    CampaignId,
+    /// Index into [`Catalog::templates`].
+    TemplateId,
+    /// Index into [`Catalog::assets`].
+    AssetId,
+    /// Index into [`Catalog::creatives`].
+    CreativeId,
+    /// Index into [`Catalog::offers`].
+    OfferId,
+}
+
+/// A piece of [`Catalog::text`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Text {
+    /// First byte.
+    pub start: u32,
+    /// Number of bytes.
+    pub len: u32,
+}
+
+/// Everything a decision may show.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Every name, url and text, one after the other.
+    pub text: String,
+    /// Where ads can appear.
+    pub placements: Vec<Placement>,
+    /// Campaigns.
+    pub campaigns: Vec<Campaign>,
+    /// Flights, grouped by campaign.
+    pub flights: Vec<Flight>,
+    /// Templates.
+    pub templates: Vec<Template>,
+    /// Slots, grouped by template.
+    pub slots: Vec<Slot>,
+    /// Assets of slots: [`Slot::assets`] and [`Creative::assets`] index this list.
+    pub slot_assets: Vec<AssetId>,
+    /// Assets.
+    pub assets: Vec<Asset>,
+    /// Fixed creatives.
+    pub creatives: Vec<Creative>,
+    /// Offers.
+    pub offers: Vec<Offer>,
+    /// Context fields of templates' models, grouped by template.
+    pub fields: Vec<ContextField>,
+    /// Segments that fields refer to.
+    pub field_segments: Vec<SegmentId>,
+    /// Words that fields refer to.
+    pub field_words: Vec<WordId>,
+}
+
+/// Where an ad can appear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// Text id: the `slot` of a decide request.
+    pub id: Text,
+    /// Width in CSS pixels, 0 for any.
+    pub width: u32,
+    /// Height in CSS pixels, 0 for any.
+    pub height: u32,
+    /// What to show when nothing else can be shown.
+    pub house: Option<CreativeId>,
+}
+
+/// A campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Campaign {
+    /// Text id.
+    pub id: Text,
+    /// Text id of the advertiser, empty when none.
+    pub advertiser: Text,
+    /// Where a click goes.
+    pub landing_url: Text,
+    /// Its flights ([`Catalog::flights`]).
+    pub flights: Span,
+    /// Is it switched on?
+    pub is_active: bool,
+    /// Share of visitors kept unpersonalised to measure lift, in parts per million.
+    pub holdout_ppm: u32,
+    /// Salt of the holdout hash: equal salts hold out equal visitors.
+    pub holdout_salt: Text,
+    /// What the holdout sees. Present whenever `holdout_ppm > 0`.
+    pub control: Option<CreativeId>,
+}
+
+/// A run of a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flight {
+    /// Text id.
+    pub id: Text,
+    /// First instant, unix milliseconds.
+    pub start_ms: i64,
+    /// First instant after the flight, unix milliseconds.
+    pub end_ms: i64,
+}
+
+/// A frame with slots, and the model that learns which combination to put into it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Template {
+    /// Text id.
+    pub id: Text,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// Width in CSS pixels, 0 for any.
+    pub width: u32,
+    /// Height in CSS pixels, 0 for any.
+    pub height: u32,
+    /// Its slots ([`Catalog::slots`]).
+    pub slots: Span,
+    /// Product of its slots' sizes.
+    pub combinations: u32,
+    /// Context fields of its model ([`Catalog::fields`]).
+    pub fields: Span,
+    /// Share of choices made uniformly at random, in parts per million.
+    pub exploration_ppm: u32,
+}
+
+/// A hole in a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Its name, such as `image`.
+    pub name: Text,
+    /// What can fill it ([`Catalog::slot_assets`]).
+    pub assets: Span,
+}
+
+/// What an asset holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AssetKind {
+    /// An image; the content is its URL.
+    Image,
+    /// Text; the content is the text.
+    Text,
+}
+
+/// One filling of one slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    /// Text id.
+    pub id: Text,
+    /// What it holds.
+    pub kind: AssetKind,
+    /// URL or text.
+    pub content: Text,
+    /// Alternative text of an image, empty for text.
+    pub alt: Text,
+}
+
+/// A fixed choice of one asset per slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Creative {
+    /// Text id.
+    pub id: Text,
+    /// Its template (and with it, its campaign).
+    pub template: TemplateId,
+    /// The same choice as a combination number of the template.
+    pub combination: u32,
+}
+
+/// What an offer gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OfferKind {
+    /// A percentage off; the value is the percentage scaled by [`crate::signal::NUMBER_SCALE`].
+    DiscountPercent,
+    /// No shipping cost; the value is 0.
+    FreeShipping,
+    /// A named bundle of products; the value is 0.
+    Bundle,
+}
+
+impl OfferKind {
+    /// The word in answers and in the catalog source.
+    pub const fn name(self) -> &'static str {
+        match self {
+            OfferKind::DiscountPercent => "discount_percent",
+            OfferKind::FreeShipping => "free_shipping",
+            OfferKind::Bundle => "bundle",
+        }
+    }
+}
+
+/// An incentive attached to an ad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Text id.
+    pub id: Text,
+    /// What it gives.
+    pub kind: OfferKind,
+    /// How much, in the unit of its kind.
+    pub value: i64,
+    /// Code the visitor enters, empty when none.
+    pub code: Text,
+    /// How long it holds after the decision, in seconds.
+    pub ttl_secs: u32,
+}
+
+/// One categorical feature of a template's model. Value 0 means unknown or none of the listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextField {
+    /// Its name in reports.
+    pub name: Text,
+    /// How its value is found.
+    pub kind: FieldKind,
+    /// Number of values, unknown included.
+    pub values: u16,
+}
+
+/// How a context field finds its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FieldKind {
+    /// One plus the index of the first of these segments ([`Catalog::field_segments`]) that the visitor is in.
+    FirstSegment(Span),
+    /// One plus the index of the signal's word among these ([`Catalog::field_words`]).
+    SignalWord {
+        /// A text signal.
+        signal: SignalId,
+        /// The words, in field order.
+        words: Span,
+    },
+}
+
+impl Catalog {
+    /// The text behind a reference; empty when it does not fit, which verification excludes.
+    #[inline]
+    pub fn str(&self, text: Text) -> &str {
+        let start = text.start as usize;
+        self.text.get(start..start + text.len as usize).unwrap_or("")
+    }
+
+    /// The slots of a template.
+    #[inline]
+    pub fn slots_of(&self, template: &Template) -> &[Slot] {
+        template.slots.of(&self.slots)
+    }
+
+    /// The assets that can fill a slot.
+    #[inline]
+    pub fn assets_of(&self, slot: &Slot) -> &[AssetId] {
+        slot.assets.of(&self.slot_assets)
+    }
+
+    /// The context fields of a template's model.
+    #[inline]
+    pub fn fields_of(&self, template: &Template) -> &[ContextField] {
+        template.fields.of(&self.fields)
+    }
+}

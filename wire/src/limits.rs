@@ -1,0 +1,26 @@
+//! Named limits of the formats: unit in the name, reason beside it.
+//!
+//! Decoders check these before they allocate; compilers check them before they emit.
+
+/// Bytes of one bundle file. 100,000 rules with their source text take about 60 MB.
+pub const BUNDLE_BYTES_MAX: usize = 512 << 20;
+/// Bytes of one posterior table: 64 draws of a few thousand weights for a thousand templates fit.
+pub const POSTERIOR_BYTES_MAX: usize = 512 << 20;
+/// Attributes of one program; a [`crate::program::SignalId`] is 16 bits and a frame holds a word per 64 of them.
+pub const ATTRIBUTES_MAX: usize = 4_096;
+/// Slots of one template; a combination is stored as one asset per slot in a fixed array.
+pub const SLOTS_PER_TEMPLATE_MAX: usize = 8;
+/// Combinations of one template. The argmax memo stores a combination as `u16`.
+pub const COMBINATIONS_PER_TEMPLATE_MAX: usize = 65_536;
+/// Context fields of one template's model; a served event carries one byte each.
+pub const CONTEXT_FIELDS_MAX: usize = 8;
+/// Values of one context field, the unknown level included; a served event stores one byte.
+pub const CONTEXT_FIELD_VALUES_MAX: usize = 256;
+/// Posterior draws per model. More draws sharpen propensities and cost memo space in every worker.
+pub const POSTERIOR_DRAWS_MAX: usize = 64;
+/// Bytes of one journal record. A generation record carries a whole catalog's names.
+pub const JOURNAL_RECORD_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a token in its text form; longer input is refused before it is decoded.
+pub const TOKEN_TEXT_BYTES_MAX: usize = 4_096;
+/// Bytes of a click target inside a token.
+pub const CLICK_TARGET_BYTES_MAX: usize = 2_048;
