@@ -1,1 +1,27 @@
-//! Placeholder while the workspace is laid out.
+//! The decision: admitted signals and a snapshot in, a decision out.
+//!
+//! Pure: no I/O, clock, global randomness, locks, logs or async. Time, seed, place and posteriors come in as values; what
+//! should happen afterwards goes out as values. The same inputs give the same decision on any machine, which is what
+//! replay, explain, preview and simulation are built on.
+//!
+//! ```text
+//! RawSignals + consent::Outcome --admit--> Admitted --decide(snapshot, now, seed)--> Decision
+//! ```
+//!
+//! [`decide`](decide::decide) is total and neither allocates nor frees after warm-up: everything it needs lives in a
+//! caller-owned [`Scratch`](scratch::Scratch).
+
+pub mod admit;
+pub mod bundle;
+pub mod consent;
+pub mod decide;
+mod eligibility;
+pub mod explain;
+pub mod hash;
+pub mod limits;
+pub mod model;
+mod place;
+pub mod scratch;
+mod select;
+pub mod signals;
+pub mod snapshot;

@@ -1,0 +1,134 @@
+//! The decision itself.
+//!
+//! [`decide`] walks, for each placement, the matching rules from the highest priority down. The first matching rule that
+//! shows something eligible gives the ad, the first that gives an offer gives the offer; of one rule's tiers only the
+//! first matching one speaks. Rules marked `fallback` are asked only when no other rule filled the placement, then the
+//! placement's house ad, then there is no fill, with a reason.
+//!
+//! A campaign's holdout sees its control creative and no offer. Assignment is sticky by visitor where identifiers may be
+//! read, else per request.
+//!
+//! Guarantees: total, no allocation or free after warm-up, and the same inputs give the same decision anywhere.
+//! Not here: how one placement is filled (`place`) and which combination is chosen (`select`).
+
+use tessera_rulevm::evaluate;
+use tessera_wire::catalog::{CreativeId, OfferId, PlacementId, TemplateId};
+use tessera_wire::event::{Arm, Tier};
+
+use crate::admit::Admitted;
+use crate::hash::draw;
+use crate::model::Context;
+use crate::place::Place;
+use crate::scratch::Scratch;
+use crate::snapshot::Snapshot;
+
+/// Why a candidate lost or a placement stayed empty: the stable codes of the explain block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Loss {
+    /// No rule matched.
+    RuleFalse,
+    /// A rule suppresses ads here.
+    Suppressed,
+    /// The campaign is switched off.
+    KillSwitch,
+    /// No flight runs now.
+    OutsideSchedule,
+    /// No acceptable size.
+    SizeMismatch,
+    /// A rule with a higher priority won.
+    LowerPriority,
+    /// An earlier tier of the same rule spoke.
+    EarlierTier,
+    /// The slot is not in the bundle.
+    UnknownSlot,
+    /// The decision already has as many ads as it may.
+    TooManyAds,
+}
+
+impl Loss {
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Loss::RuleFalse => "rule_false",
+            Loss::Suppressed => "suppressed",
+            Loss::KillSwitch => "kill_switch",
+            Loss::OutsideSchedule => "outside_schedule",
+            Loss::SizeMismatch => "size_mismatch",
+            Loss::LowerPriority => "lower_priority",
+            Loss::EarlierTier => "earlier_tier",
+            Loss::UnknownSlot => "unknown_slot",
+            Loss::TooManyAds => "too_many_ads",
+        }
+    }
+}
+
+/// One chosen ad.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ad {
+    /// Where it goes.
+    pub placement: PlacementId,
+    /// What it is made from; its campaign is the template's.
+    pub template: TemplateId,
+    /// Which assets fill it.
+    pub combination: u32,
+    /// The fixed creative, when one was named.
+    pub creative: Option<CreativeId>,
+    /// The offer that goes with it.
+    pub offer: Option<OfferId>,
+    /// Index of the source rule that showed it; `None` for the house ad.
+    pub rule: Option<u32>,
+    /// Priority of that rule.
+    pub priority: i32,
+    /// Why this combination.
+    pub arm: Arm,
+    /// How much the decision knew.
+    pub tier: Tier,
+    /// Probability of this combination, given the arm.
+    pub propensity: f32,
+    /// Values of the template's context fields.
+    pub context: Context,
+}
+
+/// What became of one requested placement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlacementOutcome {
+    /// Index of its first ad in [`Decision::ads`].
+    pub first_ad: u16,
+    /// Number of its ads.
+    pub ads: u16,
+    /// Why it is empty, when it is.
+    pub no_fill: Option<Loss>,
+}
+
+/// The answer to one request; borrows the scratch it was made in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decision<'s> {
+    /// All ads, placement by placement.
+    pub ads: &'s [Ad],
+    /// One outcome per requested placement, in request order.
+    pub placements: &'s [PlacementOutcome],
+    /// The best tier of any ad; [`Tier::Default`] when there is none.
+    pub tier: Tier,
+}
+
+/// Decides.
+pub fn decide<'s>(
+    snapshot: &Snapshot,
+    admitted: &Admitted<'_>,
+    now_ms: i64,
+    seed: u64,
+    scratch: &'s mut Scratch,
+) -> Decision<'s> {
+    scratch.ads.clear();
+    scratch.outcomes.clear();
+    evaluate(snapshot.bundle().program(), admitted.frame(), &mut scratch.rules);
+    for (number, request) in admitted.placements().iter().enumerate() {
+        let first_ad = scratch.ads.len();
+        let place = Place { snapshot, admitted, request, now_ms, seed: draw(seed, number as u64) };
+        let no_fill = place.fill(scratch).err();
+        let ads = scratch.ads.len() - first_ad;
+        scratch.outcomes.push(PlacementOutcome { first_ad: first_ad as u16, ads: ads as u16, no_fill });
+    }
+    let tier = scratch.ads.iter().map(|ad| ad.tier).min().unwrap_or(Tier::Default);
+    Decision { ads: &scratch.ads, placements: &scratch.outcomes, tier }
+}

@@ -1,0 +1,199 @@
+//! Why a decision came out as it did: the same computation, told step by step.
+//!
+//! [`explain`] runs [`decide`](crate::decide::decide) itself and then reads the same scratch, so an explanation can never
+//! describe another decision. It allocates freely and is not for the request path of ordinary traffic.
+
+use tessera_rulevm::{Truth, literal_truth, literals_of};
+use tessera_wire::catalog::PlacementId;
+use tessera_wire::program::{Action, Rule, RuleClass, RuleId};
+
+use crate::admit::Admitted;
+use crate::decide::{Ad, Loss, PlacementOutcome, decide};
+use crate::eligibility::loss_of;
+use crate::place::Matching;
+use crate::scratch::Scratch;
+use crate::snapshot::Snapshot;
+
+/// The explanation of one decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// Names of the open consent gates.
+    pub gates: Vec<&'static str>,
+    /// One entry per requested placement.
+    pub placements: Vec<PlacementExplanation>,
+}
+
+/// What happened in one placement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacementExplanation {
+    /// Candidates before the first phase: rules of the placement that show something, tiers counted singly.
+    pub candidates_total: usize,
+    /// What each phase let through, in order.
+    pub phases: Vec<Phase>,
+    /// Every candidate, best priority first.
+    pub candidates: Vec<CandidateExplanation>,
+}
+
+/// One phase of the funnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phase {
+    /// `rule`, `eligibility` or `competition`.
+    pub name: &'static str,
+    /// Candidates that entered.
+    pub entered: usize,
+    /// Candidates that were left.
+    pub left: usize,
+}
+
+/// Why one candidate won or lost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CandidateExplanation {
+    /// Name of the source rule.
+    pub rule: String,
+    /// Its tier, counted from zero.
+    pub tier: u16,
+    /// Its priority.
+    pub priority: i32,
+    /// What it shows: a template's or creative's text id.
+    pub shows: String,
+    /// Where and why it lost; `None` when it was served.
+    pub lost: Option<Loss>,
+    /// Each condition with its outcome.
+    pub path: Vec<Step>,
+}
+
+/// One condition of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The condition as written.
+    pub expr: String,
+    /// `true`, `false` or `unknown`.
+    pub result: &'static str,
+    /// Why it is unknown: `no_consent` or `missing`; empty otherwise.
+    pub because: &'static str,
+}
+
+/// Decides, and explains that decision.
+pub fn explain(
+    snapshot: &Snapshot,
+    admitted: &Admitted<'_>,
+    now_ms: i64,
+    seed: u64,
+    scratch: &mut Scratch,
+) -> Explanation {
+    decide(snapshot, admitted, now_ms, seed, scratch);
+    let context = Context { snapshot, admitted, now_ms, scratch };
+    let placements = (0..admitted.placements().len()).map(|number| context.placement(number)).collect();
+    Explanation { gates: admitted.gates().names().collect(), placements }
+}
+
+struct Context<'a> {
+    snapshot: &'a Snapshot,
+    admitted: &'a Admitted<'a>,
+    now_ms: i64,
+    scratch: &'a Scratch,
+}
+
+impl Context<'_> {
+    fn placement(&self, number: usize) -> PlacementExplanation {
+        let request = &self.admitted.placements()[number];
+        let outcome = self.scratch.outcomes[number];
+        let Some(placement) = self.snapshot.bundle().placement(request.slot) else {
+            return PlacementExplanation { candidates_total: 0, phases: Vec::new(), candidates: Vec::new() };
+        };
+        let mut candidates: Vec<CandidateExplanation> = Vec::new();
+        for rule in self.snapshot.bundle().program().rules_of(placement) {
+            self.push_candidates(number, RuleId(rule), placement, outcome, &mut candidates);
+        }
+        let count = |keeps: fn(&CandidateExplanation) -> bool| candidates.iter().filter(|one| keeps(one)).count();
+        let matched = count(|one| !matches!(one.lost, Some(Loss::RuleFalse | Loss::EarlierTier)));
+        let eligible = count(|one| matches!(one.lost, None | Some(Loss::LowerPriority)));
+        let served = count(|one| one.lost.is_none());
+        let phases = vec![
+            Phase { name: "rule", entered: candidates.len(), left: matched },
+            Phase { name: "eligibility", entered: matched, left: eligible },
+            Phase { name: "competition", entered: eligible, left: served },
+        ];
+        PlacementExplanation { candidates_total: candidates.len(), phases, candidates }
+    }
+
+    fn push_candidates(
+        &self,
+        number: usize,
+        id: RuleId,
+        placement: PlacementId,
+        outcome: PlacementOutcome,
+        into: &mut Vec<CandidateExplanation>,
+    ) {
+        let bundle = self.snapshot.bundle();
+        let rule = &bundle.program().program().rules[id.0 as usize];
+        for action in rule.actions.of(&bundle.program().program().actions) {
+            let (template, shows) = match action {
+                Action::ShowTemplate(template) => (*template, bundle.catalog().templates[template.index()].id),
+                Action::ShowCreative(creative) => {
+                    let creative = &bundle.catalog().creatives[creative.index()];
+                    (creative.template, creative.id)
+                }
+                Action::Offer(_) | Action::Suppress | Action::Tag(_) => continue,
+            };
+            let template = &bundle.catalog().templates[template.index()];
+            let request = &self.admitted.placements()[number];
+            let lost = self.rule_loss(id, rule, placement).or_else(|| {
+                loss_of(bundle.catalog(), template, request, self.now_ms)
+                    .or_else(|| (!self.was_served(rule, outcome)).then_some(Loss::LowerPriority))
+            });
+            into.push(CandidateExplanation {
+                rule: bundle.source().rules.get(rule.source as usize).map(|rule| rule.name.clone()).unwrap_or_default(),
+                tier: rule.tier,
+                priority: rule.priority,
+                shows: bundle.catalog().str(shows).to_owned(),
+                lost,
+                path: self.path(rule),
+            });
+        }
+    }
+
+    fn rule_loss(&self, id: RuleId, rule: &Rule, placement: PlacementId) -> Option<Loss> {
+        if !self.scratch.rules.is_rule_true(id) {
+            return Some(Loss::RuleFalse);
+        }
+        let mut matching = Matching::new(self.snapshot, placement);
+        while let Some(speaking) = matching.next(&self.scratch.rules) {
+            if speaking == id {
+                return None;
+            }
+        }
+        debug_assert!(rule.tier > 0, "INVARIANT: only a later tier can match without speaking");
+        Some(Loss::EarlierTier)
+    }
+
+    fn was_served(&self, rule: &Rule, outcome: PlacementOutcome) -> bool {
+        let first = usize::from(outcome.first_ad);
+        let ads: &[Ad] = &self.scratch.ads[first..first + usize::from(outcome.ads)];
+        ads.iter().any(|ad| ad.rule == Some(rule.source))
+    }
+
+    fn path(&self, rule: &Rule) -> Vec<Step> {
+        let bundle = self.snapshot.bundle();
+        let program = bundle.program();
+        let mut steps = Vec::new();
+        if rule.class == RuleClass::Fallback {
+            steps.push(Step { expr: "nothing else filled the placement".into(), result: "", because: "" });
+        }
+        for id in literals_of(program, rule.entry) {
+            let (fires, truth) = literal_truth(program, self.admitted.frame(), id);
+            let literal = program.program().literals[id.0 as usize];
+            let attribute = &program.program().attributes[usize::from(literal.signal.0)];
+            let is_granted = self.admitted.gates().covers(attribute.gates);
+            let (result, because) = match (fires, truth) {
+                (true, _) => ("true", ""),
+                (false, Truth::Unknown) if is_granted => ("unknown", "missing"),
+                (false, Truth::Unknown) => ("unknown", "no_consent"),
+                (false, _) => ("false", ""),
+            };
+            let expr = bundle.source().literals.get(id.0 as usize).cloned().unwrap_or_default();
+            steps.push(Step { expr, result, because });
+        }
+        steps
+    }
+}

@@ -1,0 +1,269 @@
+//! Filling one placement: from the matching rules down to the house ad.
+//!
+//! Guarantees: at most as many ads as were asked for, one per campaign; of one rule's tiers only the first matching one
+//! speaks. Cost: one scan over the placement's matching rules per class, no allocation.
+
+use tessera_wire::catalog::{Campaign, Catalog, CreativeId, FieldKind, OfferId, PlacementId, Template, TemplateId};
+use tessera_wire::event::{Arm, Mode, Tier};
+use tessera_wire::program::{Action, Program, Rule, RuleClass, RuleId};
+
+use crate::admit::Admitted;
+use crate::decide::{Ad, Loss};
+use crate::eligibility::loss_of;
+use crate::hash::{BUCKETS, bucket, draw};
+use crate::limits::ADS_PER_DECISION_MAX;
+use crate::model::Context;
+use crate::scratch::Scratch;
+use crate::select::{Choice, choose};
+use crate::signals::PlacementRequest;
+use crate::snapshot::Snapshot;
+
+/// One requested placement, with all it may look at.
+pub(crate) struct Place<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) admitted: &'a Admitted<'a>,
+    pub(crate) request: &'a PlacementRequest<'a>,
+    pub(crate) now_ms: i64,
+    pub(crate) seed: u64,
+}
+
+/// What a rule shows.
+#[derive(Clone, Copy)]
+struct Candidate {
+    template: TemplateId,
+    creative: Option<CreativeId>,
+    rule: RuleId,
+}
+
+impl Place<'_> {
+    fn catalog(&self) -> &Catalog {
+        self.snapshot.bundle().catalog()
+    }
+
+    fn campaign_of(&self, template: TemplateId) -> &Campaign {
+        let catalog = self.catalog();
+        &catalog.campaigns[catalog.templates[template.index()].campaign.index()]
+    }
+
+    fn program(&self) -> &Program {
+        self.snapshot.bundle().program().program()
+    }
+
+    /// Pushes the placement's ads; an error means there are none.
+    pub(crate) fn fill(&self, scratch: &mut Scratch) -> Result<(), Loss> {
+        let placement = self.snapshot.bundle().placement(self.request.slot).ok_or(Loss::UnknownSlot)?;
+        let first_ad = scratch.ads.len();
+        let offer = self.offer(placement, scratch);
+        let mut loss = self.fill_from_rules(placement, offer, false, scratch)?;
+        if scratch.ads.len() == first_ad {
+            loss = loss.or(self.fill_from_rules(placement, offer, true, scratch)?);
+        }
+        if scratch.ads.len() == first_ad && !self.push_house(placement, scratch) {
+            return Err(loss.unwrap_or(Loss::RuleFalse));
+        }
+        Ok(())
+    }
+
+    /// Pushes what matching rules of the wanted class show; returns why the best candidate lost, if one did.
+    ///
+    /// # Errors
+    /// The placement must stay empty.
+    fn fill_from_rules(
+        &self,
+        placement: PlacementId,
+        offer: Option<OfferId>,
+        wants_fallback: bool,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Loss>, Loss> {
+        let wanted = scratch.ads.len() + usize::from(self.request.count.max(1));
+        let first_ad = scratch.ads.len();
+        let mut loss = None;
+        let mut matching = Matching::new(self.snapshot, placement);
+        while let Some(id) = matching.next(&scratch.rules) {
+            let rule = &self.program().rules[id.0 as usize];
+            if (rule.class == RuleClass::Fallback) != wants_fallback {
+                continue;
+            }
+            for action in rule.actions.of(&self.program().actions) {
+                if matches!(action, Action::Suppress) {
+                    return if scratch.ads.len() == first_ad { Err(Loss::Suppressed) } else { Ok(loss) };
+                }
+                let Some(candidate) = self.candidate(*action, id) else { continue };
+                match self.loss_of(candidate, &scratch.ads[first_ad..]) {
+                    Some(reason) => loss = loss.or(Some(reason)),
+                    None if scratch.ads.len() == ADS_PER_DECISION_MAX => return self.full(first_ad, scratch),
+                    None => self.push(placement, candidate, rule, offer, scratch),
+                }
+            }
+            if scratch.ads.len() >= wanted {
+                break;
+            }
+        }
+        Ok(loss)
+    }
+
+    fn full(&self, first_ad: usize, scratch: &Scratch) -> Result<Option<Loss>, Loss> {
+        if scratch.ads.len() == first_ad { Err(Loss::TooManyAds) } else { Ok(None) }
+    }
+
+    fn candidate(&self, action: Action, rule: RuleId) -> Option<Candidate> {
+        match action {
+            Action::ShowTemplate(template) => Some(Candidate { template, creative: None, rule }),
+            Action::ShowCreative(creative) => {
+                let template = self.catalog().creatives[creative.index()].template;
+                Some(Candidate { template, creative: Some(creative), rule })
+            }
+            Action::Offer(_) | Action::Suppress | Action::Tag(_) => None,
+        }
+    }
+
+    /// A campaign shows at most once per placement, so that several ads differ.
+    fn loss_of(&self, candidate: Candidate, earlier: &[Ad]) -> Option<Loss> {
+        let catalog = self.catalog();
+        let template = &catalog.templates[candidate.template.index()];
+        let is_repeated = earlier.iter().any(|ad| catalog.templates[ad.template.index()].campaign == template.campaign);
+        if is_repeated {
+            return Some(Loss::LowerPriority);
+        }
+        loss_of(catalog, template, self.request, self.now_ms)
+    }
+
+    /// The offer of the first matching rule that gives one. Fallback rules give theirs too: an offer is not a fill.
+    fn offer(&self, placement: PlacementId, scratch: &Scratch) -> Option<OfferId> {
+        let mut matching = Matching::new(self.snapshot, placement);
+        while let Some(id) = matching.next(&scratch.rules) {
+            for action in self.program().rules[id.0 as usize].actions.of(&self.program().actions) {
+                if let Action::Offer(offer) = action {
+                    return Some(*offer);
+                }
+            }
+        }
+        None
+    }
+
+    fn push(
+        &self,
+        placement: PlacementId,
+        candidate: Candidate,
+        rule: &Rule,
+        offer: Option<OfferId>,
+        scratch: &mut Scratch,
+    ) {
+        let campaign = self.campaign_of(candidate.template);
+        let is_held_out = rule.class != RuleClass::Fallback && self.is_held_out(campaign);
+        let creative = if is_held_out { campaign.control } else { candidate.creative };
+        let template = creative.map_or(candidate.template, |id| self.catalog().creatives[id.index()].template);
+        let context = self.context(&self.catalog().templates[template.index()], scratch);
+        let (arm, choice) = match creative {
+            Some(id) => {
+                let combination = self.catalog().creatives[id.index()].combination;
+                (if is_held_out { Arm::Holdout } else { Arm::Fixed }, Choice { combination, propensity: 1.0 })
+            }
+            None => {
+                let seed = draw(self.seed, scratch.ads.len() as u64);
+                (Arm::Personalized, choose(self.snapshot, template, &context, seed, scratch))
+            }
+        };
+        scratch.ads.push(Ad {
+            placement,
+            template,
+            combination: choice.combination,
+            creative,
+            offer: offer.filter(|_| !is_held_out),
+            rule: Some(rule.source),
+            priority: rule.priority,
+            arm,
+            tier: tier_of(rule.class, self.admitted.mode()),
+            propensity: choice.propensity,
+            context,
+        });
+    }
+
+    /// Sticky where identifiers may be read; without, each request is its own visitor.
+    fn is_held_out(&self, campaign: &Campaign) -> bool {
+        debug_assert!(u64::from(campaign.holdout_ppm) <= BUCKETS);
+        campaign.holdout_ppm > 0 && {
+            let key = self.admitted.sticky_key().unwrap_or(self.seed);
+            bucket(self.catalog().str(campaign.holdout_salt), key) < campaign.holdout_ppm
+        }
+    }
+
+    fn push_house(&self, placement: PlacementId, scratch: &mut Scratch) -> bool {
+        let catalog = self.catalog();
+        let Some(house) = catalog.placements[placement.index()].house else { return false };
+        if scratch.ads.len() == ADS_PER_DECISION_MAX {
+            return false;
+        }
+        let creative = &catalog.creatives[house.index()];
+        let context = self.context(&catalog.templates[creative.template.index()], scratch);
+        scratch.ads.push(Ad {
+            placement,
+            template: creative.template,
+            combination: creative.combination,
+            creative: Some(house),
+            offer: None,
+            rule: None,
+            priority: i32::MIN,
+            arm: Arm::House,
+            tier: Tier::Default,
+            propensity: 1.0,
+            context,
+        });
+        true
+    }
+
+    fn context(&self, template: &Template, scratch: &Scratch) -> Context {
+        let catalog = self.catalog();
+        let mut context = Context::default();
+        for (value, field) in context.iter_mut().zip(catalog.fields_of(template)) {
+            let position = match field.kind {
+                FieldKind::FirstSegment(span) => span
+                    .of(&catalog.field_segments)
+                    .iter()
+                    .position(|segment| scratch.rules.is_segment_true(*segment)),
+                FieldKind::SignalWord { signal, words } => {
+                    let word = self.admitted.frame().word(signal);
+                    word.and_then(|word| words.of(&catalog.field_words).iter().position(|other| *other == word))
+                }
+            };
+            *value = position.map_or(0, |position| position as u8 + 1);
+        }
+        context
+    }
+}
+
+/// Matching rules of a placement from the highest priority down; of one source rule only the first tier.
+pub(crate) struct Matching<'s> {
+    rules: &'s [Rule],
+    rest: std::ops::Range<u32>,
+    // Tiers of one rule are neighbours in the sorted list, so remembering one source is enough.
+    last_source: Option<u32>,
+}
+
+impl<'s> Matching<'s> {
+    pub(crate) fn new(snapshot: &'s Snapshot, placement: PlacementId) -> Matching<'s> {
+        let program = snapshot.bundle().program();
+        Matching { rules: &program.program().rules, rest: program.rules_of(placement), last_source: None }
+    }
+
+    pub(crate) fn next(&mut self, results: &tessera_rulevm::Scratch) -> Option<RuleId> {
+        while let Some(id) = results.next_true_rule(self.rest.clone()) {
+            self.rest.start = id.0 + 1;
+            let source = self.rules[id.0 as usize].source;
+            if self.last_source != Some(source) {
+                self.last_source = Some(source);
+                return Some(id);
+            }
+        }
+        None
+    }
+}
+
+fn tier_of(class: RuleClass, mode: Mode) -> Tier {
+    match (class, mode) {
+        (RuleClass::Fallback, _) => Tier::Fallback,
+        (_, Mode::Full) => Tier::Full,
+        (_, Mode::Partial) => Tier::Session,
+        (_, Mode::Contextual | Mode::Child) => Tier::Contextual,
+    }
+}

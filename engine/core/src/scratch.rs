@@ -1,0 +1,78 @@
+//! A worker's reusable memory: everything a decision writes to.
+//!
+//! Sized once; a decision grows it only when a new bundle needs more room, so that the warmed-up path neither allocates
+//! nor frees. The memo of best combinations is a cache of a pure function: it changes speed, never a decision.
+
+use tessera_rulevm::VerifiedProgram;
+use tessera_wire::limits::POSTERIOR_DRAWS_MAX;
+
+use crate::decide::{Ad, PlacementOutcome};
+use crate::limits::{ADS_PER_DECISION_MAX, MEMO_ENTRIES, PLACEMENTS_PER_REQUEST_MAX};
+use crate::model::{Context, ScoreBuffer};
+
+/// One worker's decision memory.
+#[derive(Debug)]
+pub struct Scratch {
+    pub(crate) rules: tessera_rulevm::Scratch,
+    pub(crate) ads: Vec<Ad>,
+    pub(crate) outcomes: Vec<PlacementOutcome>,
+    pub(crate) scores: ScoreBuffer,
+    pub(crate) memo: Memo,
+}
+
+impl Scratch {
+    /// Scratch for decisions from bundles like this one.
+    pub fn new(program: &VerifiedProgram) -> Scratch {
+        Scratch {
+            rules: tessera_rulevm::Scratch::new(program),
+            ads: Vec::with_capacity(ADS_PER_DECISION_MAX),
+            outcomes: Vec::with_capacity(PLACEMENTS_PER_REQUEST_MAX),
+            scores: ScoreBuffer::default(),
+            memo: Memo::default(),
+        }
+    }
+}
+
+/// Best combinations per draw, for recently seen (posterior generation, template, context).
+#[derive(Debug)]
+pub(crate) struct Memo {
+    entries: Vec<MemoEntry>,
+}
+
+/// Which question an entry answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemoKey {
+    pub(crate) bundle_generation: u64,
+    pub(crate) posterior_generation: u64,
+    pub(crate) template: u32,
+    pub(crate) context: Context,
+}
+
+#[derive(Debug, Clone)]
+struct MemoEntry {
+    key: Option<MemoKey>,
+    best: [u16; POSTERIOR_DRAWS_MAX],
+}
+
+impl Default for Memo {
+    fn default() -> Self {
+        Memo { entries: vec![MemoEntry { key: None, best: [0; POSTERIOR_DRAWS_MAX] }; MEMO_ENTRIES] }
+    }
+}
+
+impl Memo {
+    /// The best combination of each draw, computed by `fill` unless it is remembered.
+    pub(crate) fn best(
+        &mut self,
+        key: MemoKey,
+        fill: impl FnOnce(&mut [u16; POSTERIOR_DRAWS_MAX]),
+    ) -> &[u16; POSTERIOR_DRAWS_MAX] {
+        let mixed = crate::hash::mix64(u64::from_le_bytes(key.context) ^ (u64::from(key.template) << 32));
+        let entry = &mut self.entries[mixed as usize & (MEMO_ENTRIES - 1)];
+        if entry.key != Some(key) {
+            fill(&mut entry.best);
+            entry.key = Some(key);
+        }
+        &entry.best
+    }
+}

@@ -1,0 +1,104 @@
+//! Raw signals: everything the edge found out about a request, before consent.
+//!
+//! Borrowed from the request and the enrichment, never stored. Nothing here may reach rules, learning or events except
+//! through [`crate::admit::admit`].
+
+use std::borrow::Cow;
+
+/// A value in `user.traits` or `context`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'a> {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number scaled by [`tessera_wire::signal::NUMBER_SCALE`].
+    Number(i64),
+    /// Text.
+    Text(Cow<'a, str>),
+    /// A list of texts.
+    List(Vec<Cow<'a, str>>),
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Money<'a> {
+    /// Millionths of the currency's unit.
+    pub micros: i64,
+    /// ISO 4217 code.
+    pub currency: &'a str,
+}
+
+/// The visitor's local time, as far as rules may know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalTime {
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 is Monday.
+    pub weekday: u8,
+}
+
+/// Device classes as codes into the vocabulary's value lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Device {
+    /// Index into [`tessera_wire::signal::DEVICE_TYPES`].
+    pub kind: u8,
+    /// Index into [`tessera_wire::signal::DEVICE_OSES`].
+    pub os: u8,
+    /// Index into [`tessera_wire::signal::DEVICE_BROWSERS`].
+    pub browser: u8,
+}
+
+/// What a page asks for in one place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlacementRequest<'a> {
+    /// Inventory slot: the text id of a catalog placement.
+    pub slot: &'a str,
+    /// How many ads, at least 1.
+    pub count: u8,
+    /// Acceptable sizes in CSS pixels; empty accepts all.
+    pub formats: &'a [(u32, u32)],
+}
+
+/// Everything the edge found out about a request.
+#[derive(Debug, Clone, Default)]
+pub struct RawSignals<'a> {
+    /// ISO 3166-1 alpha-2, upper case.
+    pub country: Option<&'a str>,
+    /// ISO 3166-2, with its country.
+    pub region: Option<&'a str>,
+    /// English name.
+    pub city: Option<&'a str>,
+    /// Local hour and weekday.
+    pub local_time: Option<LocalTime>,
+    /// Device classes.
+    pub device: Option<Device>,
+    /// Primary language subtag, lower case.
+    pub language: Option<&'a str>,
+    /// Origin of the page.
+    pub page_origin: Option<&'a str>,
+    /// Path of the page without query.
+    pub page_path: Option<&'a str>,
+    /// Categories of the page, the primary one first.
+    pub page_categories: &'a [Cow<'a, str>],
+    /// Keywords of the page.
+    pub page_keywords: &'a [Cow<'a, str>],
+    /// Host of the referring page.
+    pub referrer_host: Option<&'a str>,
+    /// Value of the cart.
+    pub cart_value: Option<Money<'a>>,
+    /// Items in the cart.
+    pub cart_items: Option<i64>,
+    /// Pages viewed in this session.
+    pub page_views: Option<i64>,
+    /// Segments that the caller supplied; `None` when it supplied no list.
+    pub user_segments: Option<&'a [Cow<'a, str>]>,
+    /// `user.traits`.
+    pub traits: &'a [(Cow<'a, str>, Value<'a>)],
+    /// `context`, including the placements' attributes.
+    pub context: &'a [(Cow<'a, str>, Value<'a>)],
+    /// Sticky key of the visitor's identifier.
+    pub sticky_key: Option<u64>,
+    /// Pseudonymous subject key of the visitor's identifier, 0 when none.
+    pub subject: u128,
+    /// Is this a test request, which must not be learned from?
+    pub is_test: bool,
+}

@@ -1,0 +1,233 @@
+//! The drain thread: rings in, segment files out, acknowledgements back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use tessera_wire::event::{Event, Generation};
+use tessera_wire::journal::append_record;
+
+use super::{Acknowledgement, Announcement, AppendError, Entry, JournalCounters, SegmentWriter, Sync, count};
+use crate::limits::{DISK_RETRY_MS, WRITE_BATCH_BYTES};
+
+/// How long the thread sleeps when the rings were empty; an acknowledged event wakes it at once.
+const IDLE: Duration = Duration::from_millis(5);
+/// How many generations' names a new segment begins with: requests in flight may still use the one before.
+const NAMES_KEPT: usize = 2;
+
+pub(super) struct Drain {
+    rings: Vec<rtrb::Consumer<Entry>>,
+    announcements: Receiver<Announcement>,
+    segments: SegmentWriter,
+    sync: Sync,
+    counters: Arc<JournalCounters>,
+    stop: Arc<AtomicBool>,
+    clock: fn() -> i64,
+    names: Vec<Arc<Generation>>,
+    names_are_due: bool,
+    batch: Batch,
+    last_sync: Instant,
+    refused_at: Option<Instant>,
+}
+
+/// Records that go to the disk together.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    records: u64,
+    served: u64,
+    acknowledged: u64,
+    done: Vec<Acknowledgement>,
+}
+
+impl Drain {
+    pub(super) fn new(
+        rings: Vec<rtrb::Consumer<Entry>>,
+        announcements: Receiver<Announcement>,
+        segments: SegmentWriter,
+        sync: Sync,
+        counters: Arc<JournalCounters>,
+        stop: Arc<AtomicBool>,
+        clock: fn() -> i64,
+    ) -> Drain {
+        Drain {
+            rings,
+            announcements,
+            segments,
+            sync,
+            counters,
+            stop,
+            clock,
+            names: Vec::new(),
+            names_are_due: false,
+            batch: Batch::default(),
+            last_sync: Instant::now(),
+            refused_at: None,
+        }
+    }
+
+    /// Runs until the stop flag is set and the rings are empty.
+    pub(super) fn run(mut self) {
+        loop {
+            // Read before the rings: whatever was pushed before the flag was set is then certainly seen.
+            let is_stopping = self.stop.load(Ordering::Acquire);
+            self.take_announcements();
+            let is_ready = self.prepare();
+            let has_worked = self.collect();
+            self.write_batch(is_ready);
+            self.sync_when_due(is_stopping);
+            if !has_worked {
+                if is_stopping {
+                    break;
+                }
+                std::thread::park_timeout(IDLE);
+            }
+        }
+    }
+
+    fn take_announcements(&mut self) {
+        while let Ok(Announcement { names, done }) = self.announcements.try_recv() {
+            self.names.retain(|known| known.generation != names.generation);
+            self.names.push(names);
+            if self.names.len() > NAMES_KEPT {
+                self.names.remove(0);
+            }
+            self.names_are_due = true;
+            self.prepare();
+            // Whoever announced may have stopped waiting.
+            let _ = done.send(());
+        }
+    }
+
+    /// Moves entries from the rings into the batch, up to its size. Says whether there were any.
+    fn collect(&mut self) -> bool {
+        let Drain { rings, batch, segments, .. } = self;
+        let mut has_worked = false;
+        for ring in rings {
+            while batch.bytes.len() < WRITE_BATCH_BYTES
+                && let Ok(entry) = ring.pop()
+            {
+                has_worked = true;
+                batch.push(segments.next_sequence(), entry);
+            }
+        }
+        has_worked
+    }
+
+    /// Begins a segment and writes names where they are due, so that a batch can follow. While the disk refuses, it is
+    /// asked again only every [`DISK_RETRY_MS`].
+    fn prepare(&mut self) -> bool {
+        if self.refused_at.is_some_and(|at| at.elapsed() < Duration::from_millis(DISK_RETRY_MS)) {
+            return false;
+        }
+        match self.try_prepare() {
+            Ok(()) => {
+                self.refused_at = None;
+                true
+            }
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    fn try_prepare(&mut self) -> std::io::Result<()> {
+        if self.segments.needs_segment() {
+            self.segments.begin((self.clock)())?;
+            self.names_are_due = true;
+        }
+        if self.names_are_due && !self.names.is_empty() {
+            self.write_names()?;
+            self.names_are_due = false;
+        }
+        Ok(())
+    }
+
+    /// Remembers a refusal; always false.
+    fn refuse(&mut self, error: &std::io::Error) -> bool {
+        if self.refused_at.replace(Instant::now()).is_none() {
+            tracing::warn!(%error, "the journal cannot be written; events are refused until it can");
+        }
+        count(&self.counters.write_errors, 1);
+        false
+    }
+
+    fn write_batch(&mut self, is_ready: bool) {
+        if self.batch.records == 0 {
+            return;
+        }
+        let is_written = is_ready && self.try_append().map_err(|error| self.refuse(&error)).is_ok();
+        if is_written {
+            count(&self.counters.appended, self.batch.records);
+            count(&self.counters.bytes, self.batch.bytes.len() as u64);
+        } else {
+            count(&self.counters.served_dropped_disk, self.batch.served);
+            count(&self.counters.events_refused_disk, self.batch.acknowledged);
+        }
+        self.batch.finish(if is_written { Ok(()) } else { Err(AppendError::Disk) });
+    }
+
+    /// Appends the batch, and forces it to the disk if acknowledgements promise that.
+    fn try_append(&mut self) -> std::io::Result<()> {
+        self.segments.append(&self.batch.bytes, self.batch.records)?;
+        if self.sync == Sync::Always { self.segments.sync() } else { Ok(()) }
+    }
+
+    fn write_names(&mut self) -> std::io::Result<()> {
+        let first = self.segments.next_sequence();
+        let mut bytes = Vec::new();
+        for (number, names) in self.names.iter().enumerate() {
+            append_record(first + number as u64, &Event::Generation((**names).clone()), &mut bytes);
+        }
+        self.segments.append(&bytes, self.names.len() as u64)?;
+        count(&self.counters.appended, self.names.len() as u64);
+        Ok(())
+    }
+
+    fn sync_when_due(&mut self, is_stopping: bool) {
+        let is_due = match self.sync {
+            Sync::Always | Sync::Off => false,
+            Sync::Every(interval) => self.last_sync.elapsed() >= interval,
+        };
+        if is_due || is_stopping {
+            self.last_sync = Instant::now();
+            if let Err(error) = self.segments.sync() {
+                count(&self.counters.write_errors, 1);
+                tracing::warn!(%error, "the journal cannot be forced to the disk");
+            }
+        }
+    }
+}
+
+impl Batch {
+    fn push(&mut self, first_sequence: u64, entry: Entry) {
+        match entry {
+            Entry::Served(served) => {
+                self.served += 1;
+                self.push_event(first_sequence, &Event::Served(served));
+            }
+            Entry::Acknowledged { events, done } => {
+                self.acknowledged += events.len() as u64;
+                for event in &events {
+                    self.push_event(first_sequence, event);
+                }
+                self.done.push(done);
+            }
+        }
+    }
+
+    fn push_event(&mut self, first_sequence: u64, event: &Event) {
+        append_record(first_sequence + self.records, event, &mut self.bytes);
+        self.records += 1;
+    }
+
+    fn finish(&mut self, result: Result<(), AppendError>) {
+        for done in self.done.drain(..) {
+            // The client may have gone; its event is written all the same.
+            let _ = done.send(result);
+        }
+        self.bytes.clear();
+        self.records = 0;
+        self.served = 0;
+        self.acknowledged = 0;
+    }
+}

@@ -1,0 +1,34 @@
+//! Named limits of the data plane: unit in the name, reason beside it.
+
+/// Bytes of a request body. A decision with 50 placements and a full profile takes about 30 KB.
+pub const BODY_BYTES_MAX: usize = 256 << 10;
+/// Seconds a client may take to send its request head, against slow senders.
+pub const HEAD_READ_SECS_MAX: u64 = 10;
+/// Seconds a client may take to send its body.
+pub const BODY_READ_SECS_MAX: u64 = 10;
+/// Open connections per worker; more are closed at once so that memory stays bounded.
+pub const CONNECTIONS_PER_WORKER_MAX: usize = 16_384;
+/// Entries of a worker's event ring: 160 bytes each, more than half a second of 100,000 served ads per second.
+pub const RING_ENTRIES: usize = 65_536;
+/// Entries of the ring that served ads may not use, so that clicks and conversions still fit when it is nearly full.
+pub const RING_RESERVED_FOR_TOUCHES: usize = RING_ENTRIES / 8;
+/// Bytes after which the journal starts a new segment.
+pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+/// Bytes that the journal collects before it writes.
+pub const WRITE_BATCH_BYTES: usize = 1 << 20;
+/// Milliseconds between attempts to write while the disk refuses.
+pub const DISK_RETRY_MS: u64 = 100;
+/// Events of one `POST /v1/events`.
+pub const EVENTS_PER_BATCH_MAX: usize = 500;
+/// Bytes of an event's message id.
+pub const MESSAGE_ID_BYTES_MAX: usize = 64;
+/// Bytes of an event's name or product id.
+pub const EVENT_TEXT_BYTES_MAX: usize = 128;
+/// Bytes of a request id that is echoed.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+/// Traits or context entries of one request.
+pub const FREE_VALUES_MAX: usize = 256;
+/// Sizes of one placement.
+pub const FORMATS_PER_PLACEMENT_MAX: usize = 16;
+/// Milliseconds between looks at the bundle, posterior and location files.
+pub const WATCH_INTERVAL_MS: u64 = 100;
