@@ -1,4 +1,5 @@
 //! Verification accepts what is right and names what is wrong.
+#![allow(clippy::expect_used)]
 
 mod sample;
 

@@ -1,5 +1,5 @@
 //! A small program that uses every kind of attribute, constraint, polarity and action.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use tessera_rulevm::{CatalogBounds, Frame, VerifiedProgram};
 use tessera_wire::catalog::{CreativeId, OfferId, PlacementId, TemplateId};
