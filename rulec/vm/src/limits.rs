@@ -1,0 +1,33 @@
+//! Named limits of programs and frames: unit in the name, reason beside it.
+//!
+//! [`crate::VerifiedProgram::verify`] refuses a program above any of them, so a bundle's cost is known before it serves.
+
+/// Distinct literals of one program. The literal cache takes two bits each in every worker.
+pub const LITERALS_MAX: usize = 1 << 20;
+/// Branches of one program; 100,000 rules of five conditions for eight placements fit.
+pub const CODE_MAX: usize = 1 << 22;
+/// Rules of one program, counted per placement. The result takes one bit each in every worker.
+pub const RULES_MAX: usize = 1 << 20;
+/// Segments of one program.
+pub const SEGMENTS_MAX: usize = 1 << 16;
+/// Actions of one program.
+pub const ACTIONS_MAX: usize = 1 << 21;
+/// Words that rules mention.
+pub const DICTIONARY_MAX: usize = 1 << 20;
+/// Bytes of one word; a longer text would never be typed by an author.
+pub const WORD_BYTES_MAX: usize = 1_024;
+/// Entries of the range pool.
+pub const RANGES_MAX: usize = 1 << 22;
+/// Entries of the word pool.
+pub const WORDS_MAX: usize = 1 << 22;
+/// Placements of one catalog; the rule index takes four bytes each.
+pub const PLACEMENTS_MAX: usize = 1 << 20;
+/// Branches that one evaluation may take in the worst case. About 3 ns each: eight million are 25 ms.
+pub const WORK_STEPS_MAX: usize = 1 << 23;
+
+/// Bytes of text that a frame keeps for prefix, suffix and substring tests of one request.
+pub const FRAME_TEXT_BYTES_MAX: usize = 16 << 10;
+/// Distinct members of one set in a frame. Members are kept sorted, which costs a short move per member.
+pub const SET_MEMBERS_MAX: usize = 512;
+/// Members of all sets in a frame together.
+pub const FRAME_MEMBERS_MAX: usize = 4_096;
