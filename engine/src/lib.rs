@@ -1,1 +1,23 @@
-//! Placeholder while the workspace is laid out.
+//! The data plane: takes requests, decides in memory, answers, and writes events down.
+//!
+//! Worker threads each run their own listener and runtime on one shared port; everything they share is read-only behind
+//! one pointer ([`snapshot_cell`]) or atomic. The engine needs no control plane, no analytics and no disk to keep deciding:
+//! it watches a directory for new bundles, posteriors and location databases and takes what verifies.
+//!
+//! Not here: rules and selection (`tessera-engine-core`), compiling (`rulec`), reading the journal (`tessera-analytics`).
+
+pub mod counters;
+pub mod enrich;
+mod http;
+pub mod journal;
+pub mod keys;
+pub mod limits;
+mod server;
+mod settings;
+pub mod snapshot_cell;
+mod watch;
+
+pub use http::admin::AdminState;
+pub use http::context::{Arrival, Responder};
+pub use server::{Engine, StartError};
+pub use settings::{EngineSettings, Files};

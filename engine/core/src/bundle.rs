@@ -81,12 +81,11 @@ impl LoadedBundle {
         };
         let program = VerifiedProgram::verify(program, bounds)?;
         check_catalog(&catalog, &program)?;
-        let placements = catalog
-            .placements
-            .iter()
-            .enumerate()
-            .map(|(index, placement)| (Box::from(catalog.str(placement.id)), PlacementId(index as u32)))
-            .collect();
+        // Fixed seeds: the keys are the bundle's own, and equal bundles should behave alike down to the probe order.
+        let mut placements = HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4));
+        for (index, placement) in catalog.placements.iter().enumerate() {
+            placements.insert(Box::from(catalog.str(placement.id)), PlacementId(index as u32));
+        }
         let layouts = catalog.templates.iter().map(|template| layout_of(&catalog, template)).collect();
         Ok(LoadedBundle { generation, hash, catalog, program, source, placements, layouts })
     }

@@ -32,7 +32,6 @@ pub(crate) struct Place<'a> {
 struct Candidate {
     template: TemplateId,
     creative: Option<CreativeId>,
-    rule: RuleId,
 }
 
 impl Place<'_> {
@@ -88,7 +87,7 @@ impl Place<'_> {
                 if matches!(action, Action::Suppress) {
                     return if scratch.ads.len() == first_ad { Err(Loss::Suppressed) } else { Ok(loss) };
                 }
-                let Some(candidate) = self.candidate(*action, id) else { continue };
+                let Some(candidate) = self.candidate(*action) else { continue };
                 match self.loss_of(candidate, &scratch.ads[first_ad..]) {
                     Some(reason) => loss = loss.or(Some(reason)),
                     None if scratch.ads.len() == ADS_PER_DECISION_MAX => return self.full(first_ad, scratch),
@@ -106,12 +105,12 @@ impl Place<'_> {
         if scratch.ads.len() == first_ad { Err(Loss::TooManyAds) } else { Ok(None) }
     }
 
-    fn candidate(&self, action: Action, rule: RuleId) -> Option<Candidate> {
+    fn candidate(&self, action: Action) -> Option<Candidate> {
         match action {
-            Action::ShowTemplate(template) => Some(Candidate { template, creative: None, rule }),
+            Action::ShowTemplate(template) => Some(Candidate { template, creative: None }),
             Action::ShowCreative(creative) => {
                 let template = self.catalog().creatives[creative.index()].template;
-                Some(Candidate { template, creative: Some(creative), rule })
+                Some(Candidate { template, creative: Some(creative) })
             }
             Action::Offer(_) | Action::Suppress | Action::Tag(_) => None,
         }

@@ -1,0 +1,232 @@
+//! Hot-path counters: one shard per worker, plain atomic cells, rendered as Prometheus text when asked.
+//!
+//! Cost: a relaxed load and store per event; shards are never shared between writing threads. Labels come from closed
+//! enums only, so the number of series is fixed.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tessera_wire::event::{Mode, Tier, TouchKind};
+
+/// Upper bounds of the latency buckets, in microseconds.
+pub const LATENCY_BOUNDS_US: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000];
+
+/// A counter that one thread writes and others read.
+#[derive(Debug, Default)]
+pub struct Cell(AtomicU64);
+
+impl Cell {
+    /// Adds; only the owning worker may call this.
+    #[inline]
+    pub fn add(&self, by: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a request or event was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The body is not what the endpoint takes.
+    BadRequest,
+    /// The body is too large.
+    TooLarge,
+    /// The token is not ours or too old.
+    BadToken,
+    /// No such path or method.
+    NotFound,
+    /// The key for this is missing or wrong.
+    Unauthorized,
+    /// No bundle is live yet, or the journal refuses.
+    Unavailable,
+    /// The client was too slow or went away.
+    Timeout,
+}
+
+impl Refusal {
+    const ALL: [(Refusal, &'static str); 7] = [
+        (Refusal::BadRequest, "bad_request"),
+        (Refusal::TooLarge, "too_large"),
+        (Refusal::BadToken, "bad_token"),
+        (Refusal::NotFound, "not_found"),
+        (Refusal::Unauthorized, "unauthorized"),
+        (Refusal::Unavailable, "unavailable"),
+        (Refusal::Timeout, "timeout"),
+    ];
+}
+
+const TIERS: [&str; 5] = ["full", "session", "contextual", "fallback", "default"];
+const MODES: [Mode; 4] = [Mode::Full, Mode::Partial, Mode::Contextual, Mode::Child];
+const TOUCHES: [&str; 4] = ["impression", "viewable", "click", "conversion"];
+
+/// One worker's counters.
+#[derive(Debug, Default)]
+pub struct Shard {
+    tiers: [Cell; 5],
+    modes: [Cell; 4],
+    no_fill: Cell,
+    served: Cell,
+    unlogged: Cell,
+    latency: [Cell; LATENCY_BOUNDS_US.len() + 1],
+    latency_sum_us: Cell,
+    touches: [Cell; 4],
+    behaviours: Cell,
+    refusals: [Cell; 7],
+    /// Open connections: up and down by the owning worker.
+    connections: AtomicU64,
+    connections_refused: Cell,
+}
+
+impl Shard {
+    /// Counts one decision.
+    pub fn decision(&self, tier: Tier, mode: Mode, ads: usize, empty_placements: usize, micros: u64) {
+        self.tiers[tier as usize].add(1);
+        self.modes[mode as usize].add(1);
+        self.served.add(ads as u64);
+        self.no_fill.add(empty_placements as u64);
+        let bucket = LATENCY_BOUNDS_US.iter().position(|bound| micros <= *bound).unwrap_or(LATENCY_BOUNDS_US.len());
+        self.latency[bucket].add(1);
+        self.latency_sum_us.add(micros);
+    }
+
+    /// Counts an ad that was served but could not be queued for the journal.
+    pub fn unlogged(&self) {
+        self.unlogged.add(1);
+    }
+
+    /// Counts a touch that was written.
+    pub fn touch(&self, kind: TouchKind) {
+        self.touches[kind as usize].add(1);
+    }
+
+    /// Counts behaviour events that were written.
+    pub fn behaviours(&self, by: u64) {
+        self.behaviours.add(by);
+    }
+
+    /// Counts a refusal.
+    pub fn refusal(&self, refusal: Refusal) {
+        self.refusals[refusal as usize].add(1);
+    }
+
+    /// Counts a connection in, unless there are `max` already.
+    pub fn connect(&self, max: u64) -> bool {
+        if self.connections.load(Ordering::Relaxed) >= max {
+            self.connections_refused.add(1);
+            return false;
+        }
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Counts a connection out.
+    pub fn disconnect(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Renders the sum of all shards in the Prometheus text format.
+pub fn render(shards: &[Arc<Shard>], out: &mut String) {
+    family(out, "decide_requests_total", "counter", "Decisions by the best tier in the answer.");
+    for (index, tier) in TIERS.iter().enumerate() {
+        line(out, &format!("decide_requests_total{{tier=\"{tier}\"}}"), sum(shards, |shard| shard.tiers[index].get()));
+    }
+    family(out, "consent_decisions_total", "counter", "Decisions by consent mode.");
+    for (index, mode) in MODES.iter().enumerate() {
+        let name = format!("consent_decisions_total{{mode=\"{}\"}}", mode.name());
+        line(out, &name, sum(shards, |shard| shard.modes[index].get()));
+    }
+    single(out, "decide_ads_total", "Ads in answers.", sum(shards, |shard| shard.served.get()));
+    single(out, "decide_no_fill_total", "Placements left empty.", sum(shards, |shard| shard.no_fill.get()));
+    single(out, "decide_unlogged_total", "Ads served but not queued.", sum(shards, |shard| shard.unlogged.get()));
+    render_latency(shards, out);
+    family(out, "events_ingested_total", "counter", "Events written to the journal by type.");
+    for (index, touch) in TOUCHES.iter().enumerate() {
+        line(out, &format!("events_ingested_total{{type=\"{touch}\"}}"), sum(shards, |shard| shard.touches[index].get()));
+    }
+    line(out, "events_ingested_total{type=\"behaviour\"}", sum(shards, |shard| shard.behaviours.get()));
+    family(out, "http_refused_total", "counter", "Requests refused by reason.");
+    for (index, (_, name)) in Refusal::ALL.iter().enumerate() {
+        line(out, &format!("http_refused_total{{reason=\"{name}\"}}"), sum(shards, |shard| shard.refusals[index].get()));
+    }
+    family(out, "http_connections", "gauge", "Open connections on the data port.");
+    line(out, "http_connections", sum(shards, |shard| shard.connections.load(Ordering::Relaxed)));
+    let refused = sum(shards, |shard| shard.connections_refused.get());
+    single(out, "http_connections_refused_total", "Connections closed because there were too many.", refused);
+}
+
+fn render_latency(shards: &[Arc<Shard>], out: &mut String) {
+    family(out, "decide_duration_seconds", "histogram", "Time from a read request to its encoded answer.");
+    let mut total = 0;
+    for (index, bound) in LATENCY_BOUNDS_US.iter().enumerate() {
+        total += sum(shards, |shard| shard.latency[index].get());
+        line(out, &format!("decide_duration_seconds_bucket{{le=\"{}\"}}", *bound as f64 / 1e6), total);
+    }
+    total += sum(shards, |shard| shard.latency[LATENCY_BOUNDS_US.len()].get());
+    line(out, "decide_duration_seconds_bucket{le=\"+Inf\"}", total);
+    let micros = sum(shards, |shard| shard.latency_sum_us.get());
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "decide_duration_seconds_sum {}", micros as f64 / 1e6);
+    line(out, "decide_duration_seconds_count", total);
+}
+
+fn sum(shards: &[Arc<Shard>], value: impl Fn(&Shard) -> u64) -> u64 {
+    shards.iter().map(|shard| value(shard)).sum()
+}
+
+/// Writes a family's help and type lines.
+pub fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+/// Writes one sample.
+pub fn line(out: &mut String, series: &str, value: u64) {
+    let _ = writeln!(out, "{series} {value}");
+}
+
+/// Writes a counter family with one sample.
+pub fn single(out: &mut String, name: &str, help: &str, value: u64) {
+    family(out, name, "counter", help);
+    line(out, name, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_add_up_and_buckets_are_cumulative() {
+        let shards: Vec<Arc<Shard>> = (0..2).map(|_| Arc::default()).collect();
+        shards[0].decision(Tier::Full, Mode::Full, 2, 0, 7);
+        shards[1].decision(Tier::Full, Mode::Full, 1, 1, 60_000);
+        shards[1].refusal(Refusal::TooLarge);
+        let mut text = String::new();
+        render(&shards, &mut text);
+        for expected in [
+            "decide_requests_total{tier=\"full\"} 2",
+            "decide_ads_total 3",
+            "decide_duration_seconds_bucket{le=\"0.00001\"} 1",
+            "decide_duration_seconds_bucket{le=\"+Inf\"} 2",
+            "http_refused_total{reason=\"too_large\"} 1",
+        ] {
+            assert!(text.lines().any(|line| line == expected), "{expected} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn label_tables_match_their_enums() {
+        for tier in Tier::ALL {
+            assert_eq!(TIERS[tier as usize], tier.name());
+        }
+        for touch in TouchKind::ALL {
+            assert_eq!(TOUCHES[touch as usize], touch.name());
+        }
+        for (index, (refusal, _)) in Refusal::ALL.iter().enumerate() {
+            assert_eq!(*refusal as usize, index);
+        }
+    }
+}

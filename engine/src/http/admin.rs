@@ -1,0 +1,91 @@
+//! The admin port: health, readiness, version and metrics. Never reachable from the data port.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+
+use crate::counters::{Shard, family, line, render, single};
+use crate::journal::JournalCounters;
+use crate::server::now_ms;
+use crate::snapshot_cell::SnapshotCell;
+use crate::watch::WatchCounters;
+
+/// What the admin port shows. More text can be added by whoever runs more parts in the same process.
+#[derive(Clone)]
+pub struct AdminState {
+    pub(crate) snapshots: Arc<SnapshotCell>,
+    pub(crate) shards: Arc<[Arc<Shard>]>,
+    pub(crate) journal: Arc<JournalCounters>,
+    pub(crate) watch: Arc<WatchCounters>,
+    pub(crate) more: Arc<dyn Fn(&mut String) + Send + Sync>,
+}
+
+impl AdminState {
+    /// Answers one request of the admin port.
+    pub fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        let (status, text) = match (method, path) {
+            (&Method::GET, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
+            (&Method::GET, "/readyz") if self.is_ready() => (StatusCode::OK, "ready\n".to_owned()),
+            (&Method::GET, "/readyz") => (StatusCode::SERVICE_UNAVAILABLE, "no bundle is live\n".to_owned()),
+            (&Method::GET, "/version") => (StatusCode::OK, concat!(env!("CARGO_PKG_VERSION"), "\n").to_owned()),
+            (&Method::GET, "/metrics") => (StatusCode::OK, self.metrics()),
+            _ => (StatusCode::NOT_FOUND, "healthz, readyz, version, metrics\n".to_owned()),
+        };
+        let mut response = Response::new(Full::new(Bytes::from(text)));
+        *response.status_mut() = status;
+        let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    }
+
+    fn is_ready(&self) -> bool {
+        self.snapshots.load().is_some()
+    }
+
+    fn metrics(&self) -> String {
+        let mut out = String::with_capacity(8_192);
+        render(&self.shards, &mut out);
+        self.render_snapshot(&mut out);
+        self.render_journal(&mut out);
+        self.watch.render(&mut out);
+        (self.more)(&mut out);
+        out
+    }
+
+    fn render_snapshot(&self, out: &mut String) {
+        let live = self.snapshots.load();
+        let Some(snapshot) = live.as_ref() else { return };
+        family(out, "bundle_info", "gauge", "The live bundle.");
+        let hash = snapshot.bundle().hash();
+        line(out, &format!("bundle_info{{version=\"{}\",hash=\"{hash}\"}}", snapshot.bundle().generation()), 1);
+        family(out, "posterior_generation", "gauge", "Generation of the live posterior table.");
+        line(out, "posterior_generation", snapshot.posterior_generation());
+        if snapshot.posterior_made_at_ms() > 0 {
+            family(out, "posterior_age_seconds", "gauge", "Age of the live posterior table.");
+            let age_ms = (now_ms() - snapshot.posterior_made_at_ms()).max(0);
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "posterior_age_seconds {}", age_ms as f64 / 1e3);
+        }
+    }
+
+    fn render_journal(&self, out: &mut String) {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        single(out, "journal_appended_total", "Records written to the journal.", get(&self.journal.appended));
+        single(out, "journal_bytes_total", "Bytes written to the journal.", get(&self.journal.bytes));
+        single(out, "journal_write_errors_total", "Writes that the disk refused.", get(&self.journal.write_errors));
+        family(out, "journal_dropped_total", "counter", "Events that could not be kept, by kind and reason.");
+        for (kind, reason, counter) in [
+            ("served", "queue_full", &self.journal.served_dropped_queue),
+            ("served", "disk", &self.journal.served_dropped_disk),
+            ("refused", "queue_full", &self.journal.events_refused_queue),
+            ("refused", "disk", &self.journal.events_refused_disk),
+        ] {
+            line(out, &format!("journal_dropped_total{{kind=\"{kind}\",reason=\"{reason}\"}}"), get(counter));
+        }
+    }
+}

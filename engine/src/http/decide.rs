@@ -1,0 +1,270 @@
+//! `POST /v1/decide`: from body bytes to answer bytes, in memory.
+
+use std::time::Instant;
+
+use hyper::StatusCode;
+use hyper::header::AUTHORIZATION;
+use tessera_engine_core::admit::admit;
+use tessera_engine_core::consent::OwnConsent;
+use tessera_engine_core::decide::{Decision, decide};
+use tessera_engine_core::explain::explain;
+use tessera_engine_core::hash::sticky_key;
+use tessera_engine_core::signals::{Money, PlacementRequest, RawSignals, Value};
+use tessera_engine_core::snapshot::Snapshot;
+use tessera_wire::event::{NONE, Served};
+
+use super::answer::{self, Answer};
+use super::context::{Arrival, Enriched, Memory, Responder, Worker};
+use super::problem::Problem;
+use super::request::{self, DecideBody, FreeValues};
+use crate::counters::Refusal;
+
+impl Responder {
+    /// Answers one decide request into `out`.
+    ///
+    /// Everything that varies between two runs comes in with `arrival`: equal arrivals, bodies and snapshots give equal
+    /// bytes.
+    pub(crate) fn decide(
+        &self,
+        arrival: &Arrival<'_>,
+        bytes: &[u8],
+        worker: &mut Worker,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Problem> {
+        let started = Instant::now();
+        let live = self.snapshots.load();
+        let snapshot = live.as_ref().ok_or_else(Problem::no_bundle)?;
+        let Worker { memory, journal, shard } = worker;
+        let memory = memory.get_or_insert_with(|| Memory::new(snapshot));
+        let mut is_logged = true;
+        let summary = self.respond(snapshot, arrival, bytes, memory, out, &mut |served| {
+            is_logged &= journal.served(served);
+        })?;
+        if !is_logged {
+            shard.unlogged();
+        }
+        let micros = started.elapsed().as_micros() as u64;
+        shard.decision(summary.tier, summary.mode, summary.ads, summary.empty, micros);
+        Ok(())
+    }
+
+    /// The pure part of [`Self::decide`]: no clock, no randomness, no counters.
+    fn respond(
+        &self,
+        snapshot: &Snapshot,
+        arrival: &Arrival<'_>,
+        bytes: &[u8],
+        memory: &mut Memory,
+        out: &mut Vec<u8>,
+        emit: &mut dyn FnMut(Served),
+    ) -> Result<Summary, Problem> {
+        let body = request::parse(bytes)?;
+        if body.options.explain {
+            self.authorize_explain(arrival)?;
+        }
+        let geography = self.geography.load();
+        let enriched = self.enrich(arrival, &body.device, geography.as_deref());
+        let declared = body.geo.country.as_ref().map(|country| country.0.as_ref());
+        let outcome = self.consent(arrival, &body.consent, &body.device, &enriched, declared);
+        let formats = formats_of(&body);
+        let placements = placements_of(&body, &formats);
+        let context = context_of(&body);
+        let raw = self.raw_signals(&body, &enriched, &context);
+        let program = snapshot.bundle().program();
+        let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame);
+        let seed = match &body.request_id {
+            Some(id) => xxhash_rust::xxh3::xxh3_64(id.0.as_bytes()),
+            None => arrival.random as u64,
+        };
+        let explanation = body
+            .options
+            .explain
+            .then(|| explain(snapshot, &admitted, arrival.now_ms, seed, &mut memory.scratch));
+        let decision = decide(snapshot, &admitted, arrival.now_ms, seed, &mut memory.scratch);
+        for (number, ad) in decision.ads.iter().enumerate() {
+            emit(served(snapshot, arrival, &admitted, ad, number as u16));
+        }
+        let answer = Answer {
+            responder: self,
+            snapshot,
+            body: &body,
+            admitted: &admitted,
+            decision,
+            explanation: explanation.as_ref(),
+            decision_id: arrival.random,
+            now_ms: arrival.now_ms,
+        };
+        answer::encode(&answer, out)?;
+        Ok(Summary::of(&decision, admitted.mode()))
+    }
+
+    fn authorize_explain(&self, arrival: &Arrival<'_>) -> Result<(), Problem> {
+        let key = arrival.header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+        if key == Some(self.keys.explain.as_str()) {
+            return Ok(());
+        }
+        let detail = "`options.explain` needs the explain key in an `Authorization: Bearer` header";
+        let status = StatusCode::UNAUTHORIZED;
+        Err(Problem::new(status, Refusal::Unauthorized, "explain_needs_key", detail).at("/options/explain"))
+    }
+
+    fn raw_signals<'a>(
+        &self,
+        body: &'a DecideBody<'a>,
+        enriched: &'a Enriched<'a>,
+        context: &'a FreeValues<'a>,
+    ) -> RawSignals<'a> {
+        let identity = identity_of(body);
+        let cart = body.session.cart.as_ref();
+        RawSignals {
+            country: text(&body.geo.country).or(enriched.country),
+            region: text(&body.geo.region).or(enriched.region),
+            city: text(&body.geo.city).or(enriched.city),
+            local_time: enriched.local_time,
+            device: enriched.device,
+            language: enriched.language.as_ref().map(|language| language.as_str()),
+            page_origin: text(&body.page.url).and_then(origin_of),
+            page_path: text(&body.page.url).and_then(path_of),
+            page_categories: &body.page.category,
+            page_keywords: &body.page.keywords,
+            referrer_host: text(&body.page.referrer).and_then(host_of),
+            cart_value: cart.and_then(|cart| {
+                Some(Money { micros: cart.value_micros?, currency: text(&cart.currency)? })
+            }),
+            cart_items: cart.and_then(|cart| cart.items),
+            page_views: body.session.page_views,
+            user_segments: body.user.segments.as_deref(),
+            traits: &body.user.traits,
+            context,
+            sticky_key: identity.map(|(_, id)| sticky_key(id)),
+            subject: identity.map_or(0, |(kind, id)| self.keys.subject_key(kind, id)),
+            is_test: body.options.test,
+        }
+    }
+}
+
+/// What the counters want to know of a decision.
+struct Summary {
+    tier: tessera_wire::event::Tier,
+    mode: tessera_wire::event::Mode,
+    ads: usize,
+    empty: usize,
+}
+
+impl Summary {
+    fn of(decision: &Decision<'_>, mode: tessera_wire::event::Mode) -> Summary {
+        let empty = decision.placements.iter().filter(|placement| placement.ads == 0).count();
+        Summary { tier: decision.tier, mode, ads: decision.ads.len(), empty }
+    }
+}
+
+/// The page's own consent state, if it sent any purpose.
+pub(super) fn own_consent(purposes: &FreeValues<'_>) -> Option<OwnConsent> {
+    if purposes.is_empty() {
+        return None;
+    }
+    let granted = |name: &str| purposes.iter().any(|(key, value)| key == name && *value == Value::Bool(true));
+    Some(OwnConsent::from_purposes(granted))
+}
+
+fn identity_of<'a>(body: &'a DecideBody<'a>) -> Option<(&'static str, &'a str)> {
+    let present = |id: &'a Option<request::Str<'a>>| text(id).filter(|id| !id.is_empty());
+    present(&body.user.id).map(|id| ("id", id)).or_else(|| present(&body.user.anonymous_id).map(|id| ("anonymous_id", id)))
+}
+
+fn text<'a>(value: &'a Option<request::Str<'a>>) -> Option<&'a str> {
+    value.as_ref().map(|text| text.0.as_ref())
+}
+
+/// All placements' sizes, one after the other.
+fn formats_of(body: &DecideBody<'_>) -> Vec<(u32, u32)> {
+    body.placements.iter().flat_map(|placement| placement.formats.iter().map(|format| (format.w, format.h))).collect()
+}
+
+fn placements_of<'a>(body: &'a DecideBody<'a>, formats: &'a [(u32, u32)]) -> Vec<PlacementRequest<'a>> {
+    let mut rest = formats;
+    let mut requests = Vec::with_capacity(body.placements.len());
+    for placement in &body.placements {
+        let (own, others) = rest.split_at(placement.formats.len());
+        rest = others;
+        requests.push(PlacementRequest { slot: &placement.slot.0, count: placement.count as u8, formats: own });
+    }
+    requests
+}
+
+/// Free context of the request, then the placements' attributes; the first of equal names counts.
+fn context_of<'a>(body: &'a DecideBody<'a>) -> FreeValues<'a> {
+    let attributes = body.placements.iter().flat_map(|placement| &placement.attributes);
+    body.context.iter().chain(attributes).cloned().collect()
+}
+
+fn served(
+    snapshot: &Snapshot,
+    arrival: &Arrival<'_>,
+    admitted: &tessera_engine_core::admit::Admitted<'_>,
+    ad: &tessera_engine_core::decide::Ad,
+    number: u16,
+) -> Served {
+    let template = &snapshot.bundle().catalog().templates[ad.template.index()];
+    Served {
+        decision_id: arrival.random,
+        ad: number,
+        at_ms: arrival.now_ms,
+        generation: snapshot.bundle().generation(),
+        posterior_generation: snapshot.posterior_generation(),
+        placement: ad.placement.0,
+        campaign: template.campaign.0,
+        template: ad.template.0,
+        combination: ad.combination,
+        offer: ad.offer.map_or(NONE, |offer| offer.0),
+        rule: ad.rule.unwrap_or(NONE),
+        arm: ad.arm,
+        tier: ad.tier,
+        mode: admitted.mode(),
+        context: ad.context,
+        propensity: ad.propensity,
+        is_learnable: admitted.is_learnable(),
+        subject: admitted.subject(),
+    }
+}
+
+/// `scheme://authority` of a URL.
+fn origin_of(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let is_plain = !authority.is_empty() && !authority.contains('@');
+    is_plain.then(|| &url[..scheme.len() + 3 + authority.len()])
+}
+
+/// The path of a URL or of a bare path, without query and fragment.
+fn path_of(url: &str) -> Option<&str> {
+    let rest = match origin_of(url) {
+        Some(origin) => &url[origin.len()..],
+        None if url.starts_with('/') => url,
+        None => return None,
+    };
+    let path = rest.split(['?', '#']).next()?;
+    Some(if path.is_empty() { "/" } else { path })
+}
+
+fn host_of(url: &str) -> Option<&str> {
+    let (_, authority) = origin_of(url)?.split_once("://")?;
+    authority.split(':').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_cut_to_what_rules_may_see() {
+        let url = "https://shop.example:8443/shoes/red?user=7#top";
+        assert_eq!(origin_of(url), Some("https://shop.example:8443"));
+        assert_eq!(path_of(url), Some("/shoes/red"));
+        assert_eq!(host_of(url), Some("shop.example"));
+        assert_eq!(path_of("https://shop.example"), Some("/"));
+        assert_eq!(path_of("/a?b"), Some("/a"));
+        assert_eq!(origin_of("https://user:secret@shop.example/"), None);
+        assert_eq!(path_of("javascript:alert(1)"), None);
+    }
+}

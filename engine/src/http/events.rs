@@ -1,0 +1,181 @@
+//! `POST /v1/events`: batches of what visitors did.
+//!
+//! An event with a token is a touch of a served ad; any other is behaviour. Without permission to measure with an
+//! identifier, behaviour is kept as a bare count: no subject, no product. Free properties are never stored.
+
+use std::borrow::Cow;
+
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+use tessera_wire::event::{Behaviour, Event, TouchKind};
+use tessera_wire::signal::Gates;
+use tessera_wire::token::TokenBuffer;
+
+use super::context::{Arrival, Responder};
+use super::problem::Problem;
+use super::request::{ConsentBody, DeviceBody, Str, parse_json};
+use super::touch::{currency, touch_event};
+use crate::limits::{EVENT_TEXT_BYTES_MAX, EVENTS_PER_BATCH_MAX, MESSAGE_ID_BYTES_MAX};
+
+#[derive(Debug, Deserialize)]
+struct EventsBody<'a> {
+    #[serde(borrow)]
+    events: Vec<EventBody<'a>>,
+    #[serde(borrow, default)]
+    consent: ConsentBody<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct EventBody<'a> {
+    #[serde(borrow, default)]
+    r#type: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    name: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    message_id: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    user_id: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    anonymous_id: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    token: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    properties: PropertiesBody<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PropertiesBody<'a> {
+    #[serde(borrow)]
+    product_id: Option<Str<'a>>,
+    value_micros: Option<i64>,
+    #[serde(borrow)]
+    currency: Option<Str<'a>>,
+}
+
+/// The answer to a batch.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    accepted: usize,
+    duplicate: usize,
+    rejected: Vec<Rejected>,
+}
+
+#[derive(Debug, Serialize, PartialEq, Eq)]
+struct Rejected {
+    index: usize,
+    code: &'static str,
+}
+
+/// A read batch: what to write, and what to answer once it is written.
+pub(crate) struct Batch {
+    pub(crate) events: Box<[Event]>,
+    pub(crate) touches: Vec<TouchKind>,
+    pub(crate) behaviours: u64,
+    pub(crate) answer: Accepted,
+}
+
+impl Responder {
+    /// Reads a batch. One bad event costs that event only.
+    pub(crate) fn events(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Batch, Problem> {
+        let body: EventsBody<'_> = parse_json(bytes)?;
+        let count = body.events.len();
+        if count == 0 || count > EVENTS_PER_BATCH_MAX {
+            let detail = format!("a batch has 1 to {EVENTS_PER_BATCH_MAX} events, this one {count}");
+            return Err(Problem::bad_request("event_count", detail).at("/events"));
+        }
+        let geography = self.geography.load();
+        let device = DeviceBody::default();
+        let enriched = self.enrich(arrival, &device, geography.as_deref());
+        let gates = self.consent(arrival, &body.consent, &device, &enriched, None).gates;
+        let mut reader = Reader { responder: self, arrival, gates, seen: Vec::new(), events: Vec::new(), touches: Vec::new() };
+        let mut answer = Accepted { accepted: 0, duplicate: 0, rejected: Vec::new() };
+        for (index, event) in body.events.iter().enumerate() {
+            match reader.read(event) {
+                Ok(true) => answer.accepted += 1,
+                Ok(false) => answer.duplicate += 1,
+                Err(code) => answer.rejected.push(Rejected { index, code }),
+            }
+        }
+        let behaviours = (reader.events.len() - reader.touches.len()) as u64;
+        Ok(Batch { events: reader.events.into(), touches: reader.touches, behaviours, answer })
+    }
+}
+
+struct Reader<'a> {
+    responder: &'a Responder,
+    arrival: &'a Arrival<'a>,
+    gates: Gates,
+    seen: Vec<Cow<'a, str>>,
+    events: Vec<Event>,
+    touches: Vec<TouchKind>,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads one event; false means that the batch has it already. The error is a stable code.
+    fn read(&mut self, event: &'a EventBody<'a>) -> Result<bool, &'static str> {
+        match &event.token {
+            Some(token) => self.read_touch(event, &token.0),
+            None => self.read_behaviour(event),
+        }
+    }
+
+    fn read_touch(&mut self, event: &EventBody<'_>, text: &str) -> Result<bool, &'static str> {
+        let mut buffer = TokenBuffer::default();
+        let token = self.responder.verify(text, self.arrival.now_ms, &mut buffer).map_err(|problem| problem.code)?;
+        let value_micros = event.properties.value_micros.unwrap_or(0);
+        let touch = touch_event(&token, self.arrival.now_ms, value_micros, currency_of(event));
+        if self.events.contains(&touch) {
+            return Ok(false);
+        }
+        self.touches.push(token.kind);
+        self.events.push(touch);
+        Ok(true)
+    }
+
+    fn read_behaviour(&mut self, event: &'a EventBody<'a>) -> Result<bool, &'static str> {
+        let name = event.name.as_ref().or(event.r#type.as_ref()).ok_or("name_missing")?;
+        if name.0.is_empty() || name.0.len() > EVENT_TEXT_BYTES_MAX {
+            return Err("name_length");
+        }
+        let message_id = event.message_id.as_ref().ok_or("message_id_missing")?;
+        if message_id.0.is_empty() || message_id.0.len() > MESSAGE_ID_BYTES_MAX {
+            return Err("message_id_length");
+        }
+        let product_id = event.properties.product_id.as_ref().map_or("", |id| id.0.as_ref());
+        if product_id.len() > EVENT_TEXT_BYTES_MAX {
+            return Err("product_id_length");
+        }
+        if self.seen.contains(&message_id.0) {
+            return Ok(false);
+        }
+        self.seen.push(Cow::Borrowed(&message_id.0));
+        let may_measure = self.gates.covers(Gates::MEASURE_ADS);
+        self.events.push(Event::Behaviour(Behaviour {
+            message_id: message_id.0.clone().into_owned(),
+            name: name.0.clone().into_owned(),
+            at_ms: self.arrival.now_ms,
+            subject: if may_measure { self.subject(event) } else { 0 },
+            product_id: if may_measure { product_id.to_owned() } else { String::new() },
+            value_micros: event.properties.value_micros.unwrap_or(0),
+            currency: currency_of(event),
+        }));
+        Ok(true)
+    }
+
+    fn subject(&self, event: &EventBody<'_>) -> u128 {
+        let keys = &self.responder.keys;
+        match (&event.user_id, &event.anonymous_id) {
+            (Some(id), _) => keys.subject_key("id", &id.0),
+            (None, Some(id)) => keys.subject_key("anonymous_id", &id.0),
+            (None, None) => 0,
+        }
+    }
+}
+
+fn currency_of(event: &EventBody<'_>) -> [u8; 3] {
+    event.properties.currency.as_ref().map_or([0; 3], |code| currency(&code.0))
+}
+
+/// The status of a written batch.
+pub(crate) const ACCEPTED: StatusCode = StatusCode::ACCEPTED;

@@ -1,0 +1,82 @@
+//! The explanation of a decision, as JSON. Values of signals are never printed, only what became of each condition.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use tessera_engine_core::explain::{CandidateExplanation, Explanation, PlacementExplanation};
+
+use super::request::PlacementBody;
+
+/// The `explain` object of an answer.
+pub(super) struct ExplainBlock<'a> {
+    pub(super) placements: &'a [PlacementBody<'a>],
+    pub(super) explanation: &'a Explanation,
+}
+
+impl Serialize for ExplainBlock<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("gates", &self.explanation.gates)?;
+        map.serialize_entry("placements", &ExplainedPlacements(self))?;
+        map.end()
+    }
+}
+
+struct ExplainedPlacements<'a>(&'a ExplainBlock<'a>);
+
+impl Serialize for ExplainedPlacements<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (request, explained) in self.0.placements.iter().zip(&self.0.explanation.placements) {
+            map.serialize_entry(request.id.0.as_ref(), &ExplainedPlacement(explained))?;
+        }
+        map.end()
+    }
+}
+
+struct ExplainedPlacement<'a>(&'a PlacementExplanation);
+
+impl Serialize for ExplainedPlacement<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let phases: Vec<_> = self.0.phases.iter().map(|phase| PhaseAnswer { name: phase.name, r#in: phase.entered, out: phase.left }).collect();
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("candidates_total", &self.0.candidates_total)?;
+        map.serialize_entry("phases", &phases)?;
+        let candidates: Vec<_> = self.0.candidates.iter().map(CandidateAnswer).collect();
+        map.serialize_entry("candidates", &candidates)?;
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct PhaseAnswer {
+    name: &'static str,
+    r#in: usize,
+    out: usize,
+}
+
+struct CandidateAnswer<'a>(&'a CandidateExplanation);
+
+impl Serialize for CandidateAnswer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("rule", &self.0.rule)?;
+        map.serialize_entry("tier", &self.0.tier)?;
+        map.serialize_entry("priority", &self.0.priority)?;
+        map.serialize_entry("shows", &self.0.shows)?;
+        match self.0.lost {
+            None => map.serialize_entry("result", "served")?,
+            Some(loss) => map.serialize_entry("code", loss.code())?,
+        }
+        let path: Vec<_> = self.0.path.iter().map(|step| StepAnswer { expr: &step.expr, result: step.result, because: step.because }).collect();
+        map.serialize_entry("rule_path", &path)?;
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct StepAnswer<'a> {
+    expr: &'a str,
+    result: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    because: &'static str,
+}

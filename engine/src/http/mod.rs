@@ -1,0 +1,19 @@
+//! The data port's HTTP: the only place that knows status codes.
+//!
+//! ```text
+//! router --> decide (request -> enrichment -> admit -> decide -> answer)
+//!        \-> touch  (signed tokens -> journal)
+//!        \-> events (behaviour batches -> journal)
+//! ```
+
+pub(crate) mod admin;
+mod answer;
+pub(crate) mod body;
+pub(crate) mod context;
+pub(crate) mod decide;
+pub(crate) mod events;
+mod explanation;
+pub(crate) mod problem;
+pub(crate) mod request;
+pub(crate) mod router;
+pub(crate) mod touch;

@@ -1,0 +1,188 @@
+//! Paths and methods to handlers; everything that touches the network once.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE,
+    HeaderName, HeaderValue,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use rand::RngExt;
+use rand::rngs::SmallRng;
+use tessera_wire::event::{Event, TouchKind};
+
+use super::body;
+use super::context::{Arrival, Responder, Worker};
+use super::events::{ACCEPTED, Accepted};
+use super::problem::Problem;
+use super::touch::Touched;
+use crate::journal::AppendError;
+use crate::limits::BODY_BYTES_MAX;
+use crate::server::now_ms;
+
+type Answer = Response<Full<Bytes>>;
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// First guess of an answer's size; most are a little smaller.
+const ANSWER_BYTES: usize = 2_048;
+
+/// One worker thread's handler.
+pub(crate) struct Handler {
+    responder: Arc<Responder>,
+    worker: RefCell<Worker>,
+    random: RefCell<SmallRng>,
+}
+
+impl Handler {
+    pub(crate) fn new(responder: Arc<Responder>, worker: Worker) -> Handler {
+        let random = RefCell::new(rand::make_rng());
+        Handler { responder, worker: RefCell::new(worker), random }
+    }
+
+    pub(crate) fn connect(&self, max: u64) -> bool {
+        self.worker.borrow().shard.connect(max)
+    }
+
+    pub(crate) fn disconnect(&self) {
+        self.worker.borrow().shard.disconnect();
+    }
+
+    /// Answers one request; errors become problem documents.
+    pub(crate) async fn handle(self: Rc<Self>, request: Request<Incoming>, peer: IpAddr) -> Answer {
+        match self.route(request, peer).await {
+            Ok(response) => response,
+            Err(problem) => {
+                self.worker.borrow().shard.refusal(problem.refusal);
+                cross_origin(problem.response())
+            }
+        }
+    }
+
+    async fn route(&self, request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Problem> {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path();
+        let query = head.uri.query().unwrap_or("");
+        let arrival = Arrival { peer, headers: &head.headers, now_ms: now_ms(), random: self.random.borrow_mut().random() };
+        match (&head.method, path) {
+            (&Method::POST, "/v1/decide") => {
+                let bytes = body::read(body).await?;
+                self.decide(&arrival, &bytes)
+            }
+            (&Method::GET, "/v1/decide") => self.decide(&arrival, &query_body(query)?),
+            (&Method::POST, "/v1/events") => {
+                let bytes = body::read(body).await?;
+                self.events(&arrival, &bytes).await
+            }
+            (&Method::GET | &Method::POST, _) if path.starts_with("/e/") => {
+                self.record(self.responder.touch(&path[3..], query, arrival.headers, arrival.now_ms)?).await
+            }
+            (&Method::GET | &Method::POST, _) if path.starts_with("/c/") => {
+                self.record(self.responder.click(&path[3..], query, arrival.now_ms)?).await
+            }
+            (&Method::GET, "/healthz") => Ok(plain(StatusCode::OK, "ok")),
+            (&Method::GET, "/readyz") => self.ready(),
+            (&Method::OPTIONS, _) => Ok(preflight()),
+            _ => Err(Problem::not_found(path)),
+        }
+    }
+
+    fn decide(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
+        let started = Instant::now();
+        let mut out = Vec::with_capacity(ANSWER_BYTES);
+        self.responder.decide(arrival, bytes, &mut self.worker.borrow_mut(), &mut out)?;
+        let mut response = json(StatusCode::OK, out);
+        response.headers_mut().insert(SERVER_TIMING, timing(started));
+        Ok(response)
+    }
+
+    async fn record(&self, touched: Touched) -> Result<Answer, Problem> {
+        let Touched { event, kind, response, answers_anyway } = touched;
+        match self.append(Box::new([event]), &[kind], 0).await {
+            Ok(()) => Ok(cross_origin(response)),
+            Err(_) if answers_anyway => Ok(cross_origin(response)),
+            Err(error) => Err(Problem::journal(error)),
+        }
+    }
+
+    async fn events(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
+        let batch = self.responder.events(arrival, bytes)?;
+        if !batch.events.is_empty() {
+            self.append(batch.events, &batch.touches, batch.behaviours).await.map_err(Problem::journal)?;
+        }
+        Ok(json(ACCEPTED, encode(&batch.answer)))
+    }
+
+    /// Resolves when the events are in the journal.
+    async fn append(&self, events: Box<[Event]>, touches: &[TouchKind], behaviours: u64) -> Result<(), AppendError> {
+        let receiver = self.worker.borrow_mut().journal.append(events)?;
+        receiver.await.unwrap_or(Err(AppendError::Closed))?;
+        let worker = self.worker.borrow();
+        touches.iter().for_each(|kind| worker.shard.touch(*kind));
+        worker.shard.behaviours(behaviours);
+        Ok(())
+    }
+
+    fn ready(&self) -> Result<Answer, Problem> {
+        let is_ready = self.responder.snapshots.load().is_some();
+        if is_ready { Ok(plain(StatusCode::OK, "ready")) } else { Err(Problem::no_bundle()) }
+    }
+}
+
+/// The body of a GET: `q` as base64url.
+fn query_body(query: &str) -> Result<Vec<u8>, Problem> {
+    let text = query.split('&').find_map(|part| part.strip_prefix("q="));
+    let text = text.ok_or_else(|| Problem::bad_request("query_missing", "GET needs the body as `?q=` in base64url"))?;
+    if text.len() > BODY_BYTES_MAX {
+        return Err(Problem::too_large(BODY_BYTES_MAX));
+    }
+    let body = URL_SAFE_NO_PAD.decode(text.trim_end_matches('='));
+    body.map_err(|error| Problem::bad_request("query_encoding", format!("`q` is not base64url: {error}")))
+}
+
+fn encode(answer: &Accepted) -> Vec<u8> {
+    serde_json::to_vec(answer).unwrap_or_default()
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    cross_origin(response)
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// Pages on any origin may call the data port: answers hold nothing that the caller did not send.
+fn cross_origin(mut response: Answer) -> Answer {
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+fn preflight() -> Answer {
+    let mut response = cross_origin(Response::new(Full::new(Bytes::new())));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
+    response
+}
+
+fn timing(started: Instant) -> HeaderValue {
+    let micros = started.elapsed().as_micros();
+    let text = format!("decide;dur={}.{:03}", micros / 1_000, micros % 1_000);
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("decide"))
+}
+

@@ -1,0 +1,49 @@
+//! What an engine is told when it starts: checked values, no options left open.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tessera_engine_core::consent::Policy;
+
+use crate::enrich::client_addr::ClientAddrPolicy;
+use crate::journal::Sync;
+
+/// Files that the engine watches and takes over when they verify.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// The active bundle.
+    pub bundle: PathBuf,
+    /// The posterior table.
+    pub posteriors: PathBuf,
+    /// The location database; `None` leaves every country unknown.
+    pub geo: Option<PathBuf>,
+}
+
+/// Everything an engine needs to know.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Where to listen for decisions and events.
+    pub listen: SocketAddr,
+    /// Where to listen for health and metrics.
+    pub admin_listen: SocketAddr,
+    /// What URLs in answers start with, without a trailing slash.
+    pub public_url: String,
+    /// Number of worker threads.
+    pub workers: usize,
+    /// Watched files.
+    pub files: Files,
+    /// Directory of the event journal.
+    pub journal_directory: PathBuf,
+    /// When the journal is forced to the disk.
+    pub journal_sync: Sync,
+    /// Number of this engine in merged journals.
+    pub node: u16,
+    /// Directory of the engine's secrets; made on first use.
+    pub key_directory: PathBuf,
+    /// How long tokens in answers stay valid, in seconds.
+    pub token_ttl_secs: u32,
+    /// Which proxies may say who the client is.
+    pub client_addresses: ClientAddrPolicy,
+    /// How consent signals are read.
+    pub consent: Policy,
+}

@@ -1,0 +1,76 @@
+//! The one pointer that requests load: what is live now.
+//!
+//! Replacing is one atomic store; requests in flight keep what they loaded. Whoever replaces also retires: old snapshots
+//! wait in the cell until no request holds them and are then freed by the replacing thread, never by a request.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwapOption, Guard};
+use tessera_engine_core::bundle::LoadedBundle;
+use tessera_engine_core::snapshot::Snapshot;
+use tessera_wire::posterior::PosteriorTable;
+
+use crate::journal::Announcer;
+
+/// The live snapshot, absent until the first bundle.
+#[derive(Default)]
+pub struct SnapshotCell {
+    live: ArcSwapOption<Snapshot>,
+    publishing: Mutex<Publishing>,
+}
+
+/// What only publishers touch.
+#[derive(Default)]
+struct Publishing {
+    table: PosteriorTable,
+    retired: Vec<Arc<Snapshot>>,
+    announcer: Option<Announcer>,
+}
+
+impl SnapshotCell {
+    /// A cell whose publications are announced to the journal before they go live.
+    pub fn new(announcer: Announcer) -> SnapshotCell {
+        let publishing = Publishing { announcer: Some(announcer), ..Publishing::default() };
+        SnapshotCell { live: ArcSwapOption::empty(), publishing: Mutex::new(publishing) }
+    }
+
+    /// What is live now. Wait-free.
+    #[inline]
+    pub fn load(&self) -> Guard<Option<Arc<Snapshot>>> {
+        self.live.load()
+    }
+
+    /// Makes a bundle live, with the posteriors that fit it.
+    pub fn publish_bundle(&self, bundle: LoadedBundle) {
+        let mut publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(announcer) = &publishing.announcer {
+            announcer.announce(bundle.names());
+        }
+        let snapshot = Snapshot::new(Arc::new(bundle), &publishing.table);
+        self.replace(snapshot, &mut publishing);
+    }
+
+    /// Makes a posterior table live. It is kept for the next bundle too.
+    pub fn publish_posteriors(&self, table: PosteriorTable) {
+        let mut publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        publishing.table = table;
+        let live = self.live.load_full();
+        if let Some(live) = live {
+            let snapshot = Snapshot::new(live.shared_bundle(), &publishing.table);
+            drop(live);
+            self.replace(snapshot, &mut publishing);
+        }
+    }
+
+    /// Frees retired snapshots that no request holds any more. The watcher calls this now and then.
+    pub fn reap(&self) {
+        let mut publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        publishing.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+    }
+
+    fn replace(&self, snapshot: Snapshot, publishing: &mut Publishing) {
+        let old = self.live.swap(Some(Arc::new(snapshot)));
+        publishing.retired.extend(old);
+        publishing.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+    }
+}

@@ -1,0 +1,152 @@
+//! The watcher thread: notices new bundles, posteriors and location databases, and takes what verifies.
+//!
+//! A file that does not verify changes nothing but a counter and a log line; it is looked at again when it changes.
+//! Writers replace files by renaming, so a file is either the old or the new one.
+//! Also here: everything else that happens off the request path now and then (time zone offsets, freeing old snapshots).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use tessera_engine_core::bundle::LoadedBundle;
+
+use crate::counters::{family, line};
+use crate::enrich::geo_cell::GeoCell;
+use crate::journal::count;
+use crate::limits::WATCH_INTERVAL_MS;
+use crate::server::now_ms;
+use crate::settings::Files;
+use crate::snapshot_cell::SnapshotCell;
+
+const OFFSETS_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What happened to watched files.
+#[derive(Debug, Default)]
+pub struct WatchCounters {
+    swapped: [AtomicU64; 3],
+    refused: [AtomicU64; 3],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Watched {
+    Bundle,
+    Posteriors,
+    Geo,
+}
+
+impl Watched {
+    const ALL: [(Watched, &'static str); 3] =
+        [(Watched::Bundle, "bundle"), (Watched::Posteriors, "posteriors"), (Watched::Geo, "geo")];
+}
+
+impl WatchCounters {
+    pub(crate) fn render(&self, out: &mut String) {
+        family(out, "swap_total", "counter", "Watched files taken over or refused.");
+        for (index, (_, name)) in Watched::ALL.iter().enumerate() {
+            let taken = self.swapped[index].load(Ordering::Relaxed);
+            let refused = self.refused[index].load(Ordering::Relaxed);
+            line(out, &format!("swap_total{{file=\"{name}\",result=\"taken\"}}"), taken);
+            line(out, &format!("swap_total{{file=\"{name}\",result=\"refused\"}}"), refused);
+        }
+    }
+}
+
+/// Looks at the files and keeps the shared cells current.
+pub(crate) struct Watcher {
+    files: Vec<WatchedFile>,
+    snapshots: Arc<SnapshotCell>,
+    geography: Arc<GeoCell>,
+    counters: Arc<WatchCounters>,
+    offsets_at: Instant,
+}
+
+struct WatchedFile {
+    what: Watched,
+    path: PathBuf,
+    /// Size and time of the version that was looked at last.
+    seen: Option<(u64, SystemTime)>,
+}
+
+impl Watcher {
+    pub(crate) fn new(
+        files: &Files,
+        snapshots: Arc<SnapshotCell>,
+        geography: Arc<GeoCell>,
+        counters: Arc<WatchCounters>,
+    ) -> Watcher {
+        // Location first: the first decision should already know where its visitor is.
+        let watched = [(Watched::Geo, files.geo.clone()), (Watched::Posteriors, Some(files.posteriors.clone())),
+            (Watched::Bundle, Some(files.bundle.clone()))];
+        let files = watched
+            .into_iter()
+            .filter_map(|(what, path)| Some(WatchedFile { what, path: path?, seen: None }))
+            .collect();
+        Watcher { files, snapshots, geography, counters, offsets_at: Instant::now() }
+    }
+
+    /// Looks once at every file.
+    pub(crate) fn look(&mut self) {
+        let Watcher { files, snapshots, geography, counters, .. } = self;
+        for file in files {
+            let Some(version) = version_of(&file.path) else { continue };
+            if file.seen == Some(version) {
+                continue;
+            }
+            file.seen = Some(version);
+            let outcome = take(file.what, &file.path, snapshots, geography);
+            let path = file.path.display();
+            match outcome {
+                Ok(()) => {
+                    count(&counters.swapped[file.what as usize], 1);
+                    tracing::debug!(%path, "taken over");
+                }
+                Err(error) => {
+                    count(&counters.refused[file.what as usize], 1);
+                    tracing::warn!(%path, error, "refused; the version in use stays");
+                }
+            }
+        }
+        if self.offsets_at.elapsed() >= OFFSETS_INTERVAL {
+            self.offsets_at = Instant::now();
+            self.geography.refresh_offsets(now_ms());
+        }
+        self.snapshots.reap();
+    }
+
+    /// Runs until the flag is set.
+    pub(crate) fn spawn(mut self, stop: Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name("watcher".into()).spawn(move || {
+            while !stop.load(Ordering::Acquire) {
+                self.look();
+                std::thread::park_timeout(Duration::from_millis(WATCH_INTERVAL_MS));
+            }
+        })
+    }
+}
+
+fn version_of(path: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
+}
+
+/// Reads, verifies and publishes one file. The error is for the log only.
+fn take(what: Watched, path: &Path, snapshots: &SnapshotCell, geography: &GeoCell) -> Result<(), String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    match what {
+        Watched::Geo => geography.install_file(path, now_ms()).map_err(|error| text(&error)),
+        Watched::Bundle => {
+            let bytes = std::fs::read(path).map_err(|error| text(&error))?;
+            let bundle = LoadedBundle::from_bytes(&bytes).map_err(|error| text(&error))?;
+            snapshots.publish_bundle(bundle);
+            Ok(())
+        }
+        Watched::Posteriors => {
+            let bytes = std::fs::read(path).map_err(|error| text(&error))?;
+            let table = tessera_wire::posterior::decode(&bytes).map_err(|error| text(&error))?;
+            snapshots.publish_posteriors(table);
+            Ok(())
+        }
+    }
+}
