@@ -338,7 +338,8 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(Some(Value::Number(value.saturating_mul(NUMBER_SCALE))))
     }
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        self.visit_i64(i64::try_from(value).unwrap_or(i64::MAX))
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        Ok(Some(Value::Number(value.saturating_mul(NUMBER_SCALE))))
     }
     fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
         // `as` saturates, so an absurd number stays an absurd number and never wraps.

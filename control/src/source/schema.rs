@@ -1,0 +1,116 @@
+//! `catalog.toml` as written. Every reference keeps its place in the file.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+pub(super) type Name = Spanned<String>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawCatalog {
+    pub(super) placement: Vec<RawPlacement>,
+    pub(super) campaign: Vec<RawCampaign>,
+    pub(super) flight: Vec<RawFlight>,
+    pub(super) asset: Vec<RawAsset>,
+    pub(super) template: Vec<RawTemplate>,
+    pub(super) creative: Vec<RawCreative>,
+    pub(super) offer: Vec<RawOffer>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPlacement {
+    pub(super) id: Name,
+    pub(super) size: Option<Name>,
+    pub(super) house: Option<Name>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCampaign {
+    pub(super) id: Name,
+    #[serde(default)]
+    pub(super) advertiser: String,
+    pub(super) landing_url: Name,
+    #[serde(default = "yes")]
+    pub(super) active: bool,
+    pub(super) holdout: Option<Name>,
+    pub(super) control: Option<Name>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFlight {
+    pub(super) id: Name,
+    pub(super) campaign: Name,
+    pub(super) start: Name,
+    pub(super) end: Name,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAsset {
+    pub(super) id: Name,
+    pub(super) image: Option<String>,
+    pub(super) text: Option<String>,
+    #[serde(default)]
+    pub(super) alt: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTemplate {
+    pub(super) id: Name,
+    pub(super) campaign: Name,
+    pub(super) size: Option<Name>,
+    pub(super) exploration: Option<Name>,
+    #[serde(default)]
+    pub(super) slot: Vec<RawSlot>,
+    #[serde(default)]
+    pub(super) context: Vec<RawContext>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSlot {
+    pub(super) name: Name,
+    pub(super) assets: Spanned<Vec<Name>>,
+}
+
+/// One feature of the model: either segments in order of precedence, or values of one signal.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawContext {
+    pub(super) name: Name,
+    #[serde(default)]
+    pub(super) segments: Vec<Name>,
+    pub(super) signal: Option<Name>,
+    #[serde(default)]
+    pub(super) values: Vec<Name>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCreative {
+    pub(super) id: Name,
+    pub(super) template: Name,
+    pub(super) assets: Spanned<std::collections::BTreeMap<String, Name>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOffer {
+    pub(super) id: Name,
+    pub(super) discount: Option<Name>,
+    #[serde(default)]
+    pub(super) free_shipping: bool,
+    #[serde(default)]
+    pub(super) bundle: bool,
+    #[serde(default)]
+    pub(super) code: String,
+    pub(super) valid_for: Option<Name>,
+}
+
+fn yes() -> bool {
+    true
+}

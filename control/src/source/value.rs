@@ -1,0 +1,99 @@
+//! Small values of the catalog: percentages, sizes, durations, instants.
+//!
+//! Each function says in its error what a right value looks like.
+
+use tessera_wire::signal::NUMBER_SCALE;
+
+/// `10%` or `0.5%` as a percentage scaled by [`NUMBER_SCALE`].
+pub(super) fn percent(text: &str) -> Result<i64, &'static str> {
+    const HELP: &str = "write a percentage such as \"10%\" or \"0.5%\", at most 100%";
+    let number = text.trim().strip_suffix('%').ok_or(HELP)?.trim_end();
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_number = !whole.is_empty()
+        && fraction.len() <= 6
+        && whole.len() <= 3
+        && whole.bytes().chain(fraction.bytes()).all(|digit| digit.is_ascii_digit());
+    if !is_number || number.ends_with('.') {
+        return Err(HELP);
+    }
+    let whole: i64 = whole.parse().map_err(|_| HELP)?;
+    let fraction: i64 = format!("{fraction:0<6}").parse().map_err(|_| HELP)?;
+    let value = whole * NUMBER_SCALE + fraction;
+    if value <= 100 * NUMBER_SCALE { Ok(value) } else { Err(HELP) }
+}
+
+/// A percentage as parts per million.
+pub(super) fn parts_per_million(text: &str) -> Result<u32, &'static str> {
+    percent(text).map(|value| (value / 100) as u32)
+}
+
+/// `970x250` in CSS pixels.
+pub(super) fn size(text: &str) -> Result<(u32, u32), &'static str> {
+    const HELP: &str = "write a size in CSS pixels such as \"970x250\"";
+    let (width, height) = text.split_once('x').ok_or(HELP)?;
+    let side = |text: &str| text.parse::<u32>().ok().filter(|side| (1..=20_000).contains(side)).ok_or(HELP);
+    Ok((side(width)?, side(height)?))
+}
+
+/// `30m`, `24h` or `7d` in seconds.
+pub(super) fn seconds(text: &str) -> Result<u32, &'static str> {
+    const HELP: &str = "write a duration such as \"30m\", \"24h\" or \"7d\", at most 366 days";
+    let unit_secs = match text.as_bytes().last() {
+        Some(b'm') => 60,
+        Some(b'h') => 3_600,
+        Some(b'd') => 86_400,
+        _ => return Err(HELP),
+    };
+    let count: u32 = text[..text.len() - 1].parse().map_err(|_| HELP)?;
+    count.checked_mul(unit_secs).filter(|secs| (1..=366 * 86_400).contains(secs)).ok_or(HELP)
+}
+
+/// An RFC 3339 instant in unix milliseconds.
+pub(super) fn instant(text: &str) -> Result<i64, &'static str> {
+    const HELP: &str = "write an RFC 3339 time with its zone, such as \"2026-11-20T18:00:00Z\"";
+    let instant: jiff::Timestamp = text.parse().map_err(|_| HELP)?;
+    Ok(instant.as_millisecond())
+}
+
+/// An absolute web address without spaces, control characters or credentials.
+pub(super) fn url(text: &str) -> Result<(), &'static str> {
+    const HELP: &str = "write an absolute address that begins with https:// or http://";
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or(HELP)?;
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    if is_plain && !authority.is_empty() && !authority.contains('@') { Ok(()) } else { Err(HELP) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_values_are_read() {
+        assert_eq!(percent("10%"), Ok(10_000_000));
+        assert_eq!(percent("0.5 %"), Ok(500_000));
+        assert_eq!(parts_per_million("10%"), Ok(100_000));
+        assert_eq!(parts_per_million("100%"), Ok(1_000_000));
+        assert_eq!(size("970x250"), Ok((970, 250)));
+        assert_eq!(seconds("24h"), Ok(86_400));
+        assert_eq!(instant("1970-01-01T00:00:01Z"), Ok(1_000));
+        assert_eq!(url("https://shop.example/a?b=c"), Ok(()));
+    }
+
+    #[test]
+    fn bad_values_are_refused() {
+        for text in ["10", "%", "-1%", "101%", "1.%", "1.1234567%", "١%", "9999%"] {
+            assert!(percent(text).is_err(), "{text}");
+        }
+        for text in ["970", "0x1", "axb", "970x250x1", ""] {
+            assert!(size(text).is_err(), "{text}");
+        }
+        for text in ["24", "h", "0h", "9999999d", "", "1ä"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+        assert!(instant("2026-11-20").is_err());
+        for text in ["javascript:alert(1)", "//shop.example", "https://", "https://a b", "https://u@shop.example/"] {
+            assert!(url(text).is_err(), "{text}");
+        }
+    }
+}

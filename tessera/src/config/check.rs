@@ -1,0 +1,242 @@
+//! From resolved text to typed values: after this, nothing can be missing or malformed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tessera_engine::EngineSettings;
+use tessera_engine::Files;
+use tessera_engine::enrich::client_addr::{ClientAddrPolicy, HeaderChoice};
+use tessera_engine::journal::Sync;
+use tessera_engine_core::consent::{DefaultRegime, GpcScope, Policy};
+
+use super::ConfigError;
+use super::resolve::Resolved;
+
+/// Everything that can be configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Directory of bundles, journal, store and keys.
+    pub data_dir: PathBuf,
+    /// The data plane.
+    pub engine: EngineConfig,
+    /// The control plane.
+    pub control: ControlConfig,
+    /// Least time between two posterior tables.
+    pub publish_interval: Duration,
+    /// How long after serving a touch still counts.
+    pub attribution_window: Duration,
+    /// Time in which learned statistics lose half their weight.
+    pub half_life: Option<Duration>,
+    /// Most detailed level that is logged.
+    pub log_level: tracing::Level,
+}
+
+/// The data plane's part.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Everything the engine takes.
+    pub settings: EngineSettings,
+}
+
+/// The control plane's part.
+#[derive(Debug, Clone)]
+pub struct ControlConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Source directory to publish at start.
+    pub source: Option<PathBuf>,
+    /// Key that requests must bring.
+    pub api_key: Option<String>,
+}
+
+impl Config {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first bad value, where it stands and what a right one looks like.
+    pub fn check(resolved: &Resolved) -> Result<Config, ConfigError> {
+        let data_dir = PathBuf::from(resolved.get("paths.data_dir"));
+        let control = ControlConfig {
+            listen: read(resolved, "control.listen", address)?,
+            source: optional(resolved, "control.source").map(PathBuf::from),
+            api_key: optional(resolved, "control.api_key").map(str::to_owned),
+        };
+        if !control.listen.ip().is_loopback() && control.api_key.is_none() {
+            return Err(ConfigError::OpenControl { address: control.listen });
+        }
+        Ok(Config {
+            engine: EngineConfig { settings: engine(resolved, &data_dir)? },
+            data_dir,
+            control,
+            publish_interval: read(resolved, "analytics.publish_interval", duration)?,
+            attribution_window: read(resolved, "analytics.attribution_window", duration)?,
+            half_life: match optional(resolved, "analytics.half_life") {
+                Some(_) => Some(read(resolved, "analytics.half_life", duration)?),
+                None => None,
+            },
+            log_level: read(resolved, "log.level", |text| {
+                text.parse().map_err(|_| "write error, warn, info, debug or trace")
+            })?,
+        })
+    }
+
+    /// Directory of the event journal.
+    pub fn journal_dir(&self) -> PathBuf {
+        self.data_dir.join("journal")
+    }
+
+    /// Directory of published bundles.
+    pub fn bundle_dir(&self) -> PathBuf {
+        self.data_dir.join("bundles")
+    }
+
+    /// The analytics store.
+    pub fn store_path(&self) -> PathBuf {
+        self.data_dir.join("analytics.sqlite")
+    }
+
+    /// The posterior table.
+    pub fn posterior_path(&self) -> PathBuf {
+        self.data_dir.join("posteriors.tspt")
+    }
+}
+
+fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSettings, ConfigError> {
+    let listen = read(resolved, "engine.listen", address)?;
+    let workers = read(resolved, "engine.workers", number::<u16>)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let ttl = read(resolved, "engine.token_ttl", duration)?;
+    let bundle = optional(resolved, "engine.bundle").map(PathBuf::from);
+    let bundle = bundle.unwrap_or_else(|| data_dir.join("bundles").join(tessera_control::publisher::ACTIVE_FILE));
+    Ok(EngineSettings {
+        listen,
+        admin_listen: read(resolved, "admin.listen", address)?,
+        public_url: optional(resolved, "engine.public_url")
+            .map_or_else(|| format!("http://{listen}"), |url| url.trim_end_matches('/').to_owned()),
+        workers: if workers == 0 { cores } else { usize::from(workers) },
+        files: Files {
+            bundle,
+            posteriors: data_dir.join("posteriors.tspt"),
+            geo: optional(resolved, "engine.geo_database").map(PathBuf::from),
+        },
+        journal_directory: data_dir.join("journal"),
+        journal_sync: read(resolved, "journal.fsync", sync)?,
+        node: read(resolved, "engine.node", number::<u16>)?,
+        key_directory: data_dir.join("keys"),
+        token_ttl_secs: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
+        client_addresses: ClientAddrPolicy {
+            trusted: read(resolved, "engine.trusted_proxies", networks)?,
+            header: read(resolved, "engine.client_address_header", header)?,
+        },
+        consent: Policy {
+            default_regime: read(resolved, "consent.default_regime", |text| match text {
+                "gdpr" => Ok(DefaultRegime::Gdpr),
+                "none" => Ok(DefaultRegime::None),
+                _ => Err("write gdpr or none"),
+            })?,
+            gpc_scope: read(resolved, "consent.gpc_scope", |text| match text {
+                "global" => Ok(GpcScope::Global),
+                "us" => Ok(GpcScope::Us),
+                _ => Err("write global or us"),
+            })?,
+            honor_dnt: read(resolved, "consent.honor_dnt", |text| text.parse().map_err(|_| "write true or false"))?,
+            ..Policy::default()
+        },
+    })
+}
+
+fn optional<'r>(resolved: &'r Resolved, name: &str) -> Option<&'r str> {
+    Some(resolved.get(name)).filter(|value| !value.is_empty())
+}
+
+/// Reads one value, or says where it stands and how to write it.
+fn read<T>(
+    resolved: &Resolved,
+    name: &'static str,
+    read: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<T, ConfigError> {
+    let value = resolved.get(name);
+    read(value).map_err(|help| ConfigError::Value { name, value: value.to_owned(), origin: resolved.origin(name), help })
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "write an address with its port, such as 127.0.0.1:8080 or [::1]:8080")
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, &'static str> {
+    text.parse().map_err(|_| "write a whole number from 0 to 65535")
+}
+
+/// `10ms`, `30s`, `5m`, `24h` or `7d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
+    const HELP: &str = "write a duration such as 10ms, 30s, 5m, 24h or 7d";
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let count: u64 = text[..digits].parse().map_err(|_| HELP)?;
+    let unit_ms = match &text[digits..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(HELP),
+    };
+    let longest = Duration::from_secs(3_660 * 86_400);
+    count.checked_mul(unit_ms).map(Duration::from_millis).filter(|duration| *duration <= longest).ok_or(HELP)
+}
+
+fn sync(text: &str) -> Result<Sync, &'static str> {
+    match text {
+        "always" => Ok(Sync::Always),
+        "off" => Ok(Sync::Off),
+        _ => duration(text).map(Sync::Every).map_err(|_| "write always, off, or an interval such as 10ms or 100ms"),
+    }
+}
+
+fn networks(text: &str) -> Result<Vec<tessera_engine::enrich::client_addr::Network>, &'static str> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().map_err(|_| "write networks such as 10.0.0.0/8, 2001:db8::/32")).collect()
+}
+
+fn header(text: &str) -> Result<HeaderChoice, &'static str> {
+    match text {
+        "x-forwarded-for" => Ok(HeaderChoice::XForwardedFor),
+        "forwarded" => Ok(HeaderChoice::Forwarded),
+        name if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') => {
+            Ok(HeaderChoice::Single(name.into()))
+        }
+        _ => Err("write x-forwarded-for, forwarded, or a header name in lower case"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, resolve};
+
+    fn checked(flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let flags = flags.iter().map(|(key, value)| ((*key).into(), (*value).into(), format!("--set {key}"))).collect();
+        Config::check(&resolve(&Sources { flags, ..Sources::default() }).unwrap())
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let config = checked(&[]).unwrap();
+        assert_eq!(config.engine.settings.public_url, "http://127.0.0.1:8080");
+        assert!(config.engine.settings.workers >= 1);
+    }
+
+    #[test]
+    fn bad_values_name_key_origin_and_remedy() {
+        let message = checked(&[("engine.listen", "8080")]).unwrap_err().to_string();
+        assert!(message.contains("engine.listen") && message.contains("--set") && message.contains("127.0.0.1:8080"));
+        assert!(checked(&[("journal.fsync", "sometimes")]).is_err());
+        assert!(checked(&[("engine.trusted_proxies", "10.0.0.0/33")]).is_err());
+    }
+
+    #[test]
+    fn an_open_control_port_needs_a_key() {
+        assert!(matches!(checked(&[("control.listen", "0.0.0.0:8081")]), Err(ConfigError::OpenControl { .. })));
+        assert!(checked(&[("control.listen", "0.0.0.0:8081"), ("control.api_key", "k")]).is_ok());
+    }
+}
