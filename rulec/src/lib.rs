@@ -1,1 +1,187 @@
-//! Placeholder while the workspace is laid out.
+//! The rule language: parse, check, lower, test, explain.
+//!
+//! [`compile`] turns rule files and the catalog's names into one [`Program`] for `tessera-rulevm`, or into diagnostics.
+//!
+//! Guarantees: pure and deterministic; total on any input (bounded time, memory and stack, never a panic); a program that
+//! comes out has passed verification and every `test` block in its files; a compiled rule matches exactly when its
+//! condition is true in Kleene's three-valued logic (see [`reference`](mod@reference) and `tests/agreement.rs`).
+//!
+//! Cost: about a millisecond per hundred rules. Not here: the catalog (`tessera-control`), consent decisions and serving
+//! (`tessera-engine-core`), I/O of any kind.
+
+mod ast;
+mod check;
+mod codes;
+mod countries;
+mod diagnostic;
+pub mod hir;
+mod lexer;
+pub mod limits;
+mod lower;
+mod nearest;
+mod parser;
+pub mod print;
+pub mod reference;
+mod testing;
+
+use tessera_rulevm::{CatalogBounds, VerifiedProgram};
+use tessera_wire::catalog::OfferKind;
+use tessera_wire::program::{Program, SegmentId, SignalId, SourceMap, SourceRule};
+
+pub use codes::{Code, Entry, REGISTRY};
+pub use diagnostic::{Diagnostic, Label, Place, Severity, SourceFile, line_column};
+pub use lower::{Lowered, lower};
+pub use nearest::nearest;
+
+use check::Checked;
+use diagnostic::Sink;
+
+/// What rules may refer to by name. Ids are indices in the given order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names {
+    /// Placements.
+    pub placements: Vec<String>,
+    /// Templates.
+    pub templates: Vec<String>,
+    /// Fixed creatives.
+    pub creatives: Vec<String>,
+    /// Offers.
+    pub offers: Vec<OfferName>,
+}
+
+/// An offer that rules may refer to by id, or by what it gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferName {
+    /// Text id.
+    pub id: String,
+    /// What it gives.
+    pub kind: OfferKind,
+    /// How much, in the unit of its kind.
+    pub value: i64,
+}
+
+/// An attribute and words that must be in the program although no rule may mention them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extra {
+    /// A built-in or declared attribute.
+    pub attribute: String,
+    /// Words that must be in the dictionary.
+    pub words: Vec<String>,
+}
+
+/// A program that verifies and passes its tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compiled {
+    /// What the engine runs.
+    pub program: Program,
+    /// Where it came from.
+    pub source: SourceMap,
+    /// What is probably not meant.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Compiled {
+    /// The segment of this name.
+    pub fn segment(&self, name: &str) -> Option<SegmentId> {
+        let position = self.program.segments.iter().position(|segment| segment.name == name)?;
+        u32::try_from(position).ok().map(SegmentId)
+    }
+
+    /// The signal of this name, if the program reads it (see [`Extra`]).
+    pub fn signal(&self, name: &str) -> Option<SignalId> {
+        let position = self.program.attributes.iter().position(|attribute| attribute.name == name)?;
+        u16::try_from(position).ok().map(SignalId)
+    }
+
+    /// Withdraws the warning that no rule refers to this segment: something outside the rule files does.
+    pub fn mark_segment_used(&mut self, name: &str) {
+        let message = check::unused_segment_message(name);
+        self.warnings.retain(|warning| warning.code != Code::W070 || warning.message != message);
+    }
+}
+
+/// Compiles all rule files of a bundle together.
+///
+/// # Errors
+/// Every diagnostic, warnings included, in source order, when at least one is an error.
+pub fn compile(files: &[SourceFile], names: &Names, extras: &[Extra]) -> Result<Compiled, Vec<Diagnostic>> {
+    let mut sink = Sink::default();
+    match compile_into(files, names, extras, &mut sink) {
+        Some(parts) if !sink.has_errors() => {
+            Ok(Compiled { program: parts.0, source: parts.1, warnings: sink.into_sorted() })
+        }
+        _ => Err(sink.into_sorted()),
+    }
+}
+
+/// `None` when there are errors in `sink`.
+fn compile_into(
+    files: &[SourceFile],
+    names: &Names,
+    extras: &[Extra],
+    sink: &mut Sink,
+) -> Option<(Program, SourceMap)> {
+    report_too_much_source(files, sink);
+    if sink.has_errors() {
+        return None;
+    }
+    let trees: Vec<ast::File> =
+        files.iter().zip(0u32..).map(|(file, index)| parser::parse(&file.text, index, sink)).collect();
+    let line = |place: Place| line_of(files, place);
+    let checked = check::check(&trees, names, extras, &line, sink);
+    if sink.has_errors() {
+        return None;
+    }
+    let Lowered { program, literals } = lower(&checked.unit);
+    let bounds = CatalogBounds {
+        placements: count(&names.placements),
+        templates: count(&names.templates),
+        creatives: count(&names.creatives),
+        offers: count(&names.offers),
+    };
+    let verified = match VerifiedProgram::verify(program, bounds) {
+        Ok(verified) => verified,
+        Err(error) => {
+            sink.push(Diagnostic::new(Code::E080, Place::NOWHERE, error.to_string()));
+            return None;
+        }
+    };
+    testing::run(&verified, &checked, sink);
+    Some((verified.into_program(), source_map(files, &checked, literals)))
+}
+
+fn report_too_much_source(files: &[SourceFile], sink: &mut Sink) {
+    if files.len() > limits::FILES_MAX {
+        let message = format!("{} files are more than the {} allowed", files.len(), limits::FILES_MAX);
+        sink.push(Diagnostic::new(Code::E005, Place::NOWHERE, message));
+    }
+    for (file, index) in files.iter().zip(0u32..) {
+        if file.text.len() > limits::FILE_BYTES_MAX {
+            let message = format!("the file has more than {} bytes", limits::FILE_BYTES_MAX);
+            sink.push(Diagnostic::new(Code::E005, Place { file: index, start: 0, end: 0 }, message));
+        }
+    }
+}
+
+fn source_map(files: &[SourceFile], checked: &Checked, literals: Vec<String>) -> SourceMap {
+    let rules = checked.sources.iter().map(|source| SourceRule {
+        name: source.name.clone(),
+        file: source.place.file,
+        start: source.place.start,
+        end: source.place.end,
+        line: u32::try_from(line_of(files, source.place)).unwrap_or(u32::MAX),
+    });
+    SourceMap {
+        files: files.iter().map(|file| (file.path.clone(), file.text.clone())).collect(),
+        rules: rules.collect(),
+        literals,
+    }
+}
+
+fn line_of(files: &[SourceFile], place: Place) -> usize {
+    files.get(place.file as usize).map_or(0, |file| line_column(&file.text, place.start as usize).0)
+}
+
+fn count<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).unwrap_or(u32::MAX)
+}

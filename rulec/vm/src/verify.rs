@@ -214,6 +214,11 @@ impl VerifiedProgram {
         &self.program
     }
 
+    /// The program, no longer known to be verified.
+    pub fn into_program(self) -> Program {
+        self.program
+    }
+
     /// The dictionary word for `text`, [`WordId::OTHER`] when no rule mentions it.
     #[inline]
     pub fn word(&self, text: &str) -> WordId {

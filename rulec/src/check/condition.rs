@@ -1,0 +1,289 @@
+//! Conditions: segments expanded, tests typed.
+
+use super::vocabulary::AttributeId;
+use super::{Checker, SegmentState};
+use crate::ast::{self, Cond, CondKind, Includes, Name, Op, Value, ValueKind};
+use crate::codes::Code;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::hir::{Check, Condition, Test, Type};
+use crate::limits;
+use crate::nearest::nearest;
+
+/// A typed condition and how deep it is.
+pub(super) struct Built {
+    pub(super) condition: Condition,
+    depth: usize,
+}
+
+impl Built {
+    fn leaf(condition: Condition) -> Built {
+        Built { condition, depth: 1 }
+    }
+}
+
+impl Checker<'_> {
+    /// A whole condition of a rule; `None` when something in it is wrong.
+    pub(super) fn whole_condition(&mut self, cond: &Cond) -> Option<Condition> {
+        self.nodes = 0;
+        self.built(cond, 0).map(|built| built.condition)
+    }
+
+    fn built(&mut self, cond: &Cond, chain: usize) -> Option<Built> {
+        self.nodes += 1;
+        if self.nodes == limits::CONDITION_NODES_MAX + 1 {
+            let message = format!("this condition has more than {} tests", limits::CONDITION_NODES_MAX);
+            self.sink.push(Diagnostic::new(Code::E007, cond.place, message));
+        }
+        if self.nodes > limits::CONDITION_NODES_MAX {
+            return None;
+        }
+        let built = match &cond.kind {
+            CondKind::Not(inner) => self.wrapped(inner, chain, Condition::Not),
+            CondKind::Definitely(inner) => self.wrapped(inner, chain, Condition::Definitely),
+            CondKind::Possibly(inner) => self.wrapped(inner, chain, Condition::Possibly),
+            CondKind::And(parts) => self.joined(parts, chain, Condition::And),
+            CondKind::Or(parts) => self.joined(parts, chain, Condition::Or),
+            CondKind::Segment(name) => self.segment(name, chain),
+            CondKind::Test(name, check) => self.test(name, check, cond.place).map(Built::leaf),
+        }?;
+        if built.depth > limits::CONDITION_DEPTH_MAX {
+            let message =
+                format!("with its segments, this is deeper than {} levels", limits::CONDITION_DEPTH_MAX);
+            self.sink.push(Diagnostic::new(Code::E006, cond.place, message));
+            return None;
+        }
+        Some(built)
+    }
+
+    fn wrapped(
+        &mut self,
+        inner: &Cond,
+        chain: usize,
+        wrap: impl FnOnce(Box<Condition>) -> Condition,
+    ) -> Option<Built> {
+        let inner = self.built(inner, chain)?;
+        Some(Built { condition: wrap(Box::new(inner.condition)), depth: inner.depth + 1 })
+    }
+
+    /// Goes on after a mistake, so that all mistakes of a condition are reported.
+    fn joined(
+        &mut self,
+        parts: &[Cond],
+        chain: usize,
+        join: impl FnOnce(Vec<Condition>) -> Condition,
+    ) -> Option<Built> {
+        let built: Vec<Option<Built>> = parts.iter().map(|part| self.built(part, chain)).collect();
+        let built: Vec<Built> = built.into_iter().collect::<Option<_>>()?;
+        let depth = 1 + built.iter().map(|part| part.depth).max().unwrap_or(0);
+        Some(Built { condition: join(built.into_iter().map(|part| part.condition).collect()), depth })
+    }
+
+    fn segment(&mut self, name: &Name, chain: usize) -> Option<Built> {
+        let Some(segment) = self.segments.get_mut(&name.text) else {
+            let near = nearest(&name.text, self.segments.keys().map(String::as_str));
+            let message = format!("there is no segment \"{}\"", name.text);
+            self.sink.push(Diagnostic::new(Code::E042, name.place, message).did_you_mean(near));
+            return None;
+        };
+        segment.is_used = true;
+        let defined = segment.item.name.place;
+        let before = self.nodes;
+        match self.resolve_segment(&name.text, chain + 1) {
+            SegmentState::Done { condition, depth, nodes } => {
+                self.nodes = before.saturating_add(nodes);
+                Some(Built { condition, depth })
+            }
+            SegmentState::InProgress => {
+                let message = format!("segment \"{}\" refers to itself", name.text);
+                let diagnostic = Diagnostic::new(Code::E048, name.place, message);
+                self.sink.push(diagnostic.secondary(defined, "while expanding this one"));
+                None
+            }
+            SegmentState::Unvisited => {
+                let message = format!("more than {} segments behind one another", limits::SEGMENT_CHAIN_MAX);
+                self.sink.push(Diagnostic::new(Code::E006, name.place, message));
+                None
+            }
+            SegmentState::Failed => None,
+        }
+    }
+
+    /// Types a segment once. Its state afterwards; still unvisited when the chain of segments is too long.
+    pub(super) fn resolve_segment(&mut self, name: &str, chain: usize) -> SegmentState {
+        let Some(segment) = self.segments.get_mut(name) else { return SegmentState::Failed };
+        if !matches!(segment.state, SegmentState::Unvisited) || chain > limits::SEGMENT_CHAIN_MAX {
+            return segment.state.clone();
+        }
+        segment.state = SegmentState::InProgress;
+        let item = segment.item;
+        self.nodes = 0;
+        let built = match item.conditions.as_slice() {
+            [only] => self.built(only, chain),
+            several => self.joined(several, chain, Condition::And),
+        };
+        let state = match built {
+            Some(Built { condition, depth }) => SegmentState::Done { condition, depth, nodes: self.nodes },
+            None => SegmentState::Failed,
+        };
+        if let Some(segment) = self.segments.get_mut(name) {
+            segment.state = state.clone();
+        }
+        state
+    }
+
+    fn test(&mut self, name: &Name, check: &ast::Check, place: Place) -> Option<Condition> {
+        let attribute = self.attribute(name)?;
+        let condition = |checker: &mut Self, check: Check| {
+            let signal = checker.vocabulary.signal(attribute);
+            Condition::Test(Test { signal, check, place })
+        };
+        match check {
+            ast::Check::Known => return Some(condition(self, Check::Known)),
+            ast::Check::Unknown => return Some(condition(self, Check::Known).negated()),
+            _ => {}
+        }
+        let (check, is_negated) = match self.vocabulary.entry(attribute).ty {
+            Type::Bool => self.bool_check(attribute, check, place),
+            Type::Number(_) | Type::Percent | Type::Money(_) => self.amount_check(attribute, check, place),
+            Type::Text | Type::OneOf(_) | Type::Country | Type::Language => {
+                self.text_check(attribute, check, place)
+            }
+            Type::Set => self.set_check(attribute, check, place),
+            Type::Time => self.time_check(attribute, check, place),
+        }?;
+        let condition = condition(self, check);
+        Some(if is_negated { condition.negated() } else { condition })
+    }
+
+    fn bool_check(&mut self, id: AttributeId, check: &ast::Check, place: Place) -> Option<(Check, bool)> {
+        let is_true = Check::InRanges(vec![(1, 1)]);
+        let (value, is_equal) = match check {
+            ast::Check::Bare => return Some((is_true, false)),
+            ast::Check::Compare(Op::Equal, value) => (value, true),
+            ast::Check::Compare(Op::NotEqual, value) => (value, false),
+            _ => {
+                self.mismatch(id, place, "write its name alone, or `not` and its name");
+                return None;
+            }
+        };
+        match &value.kind {
+            ValueKind::Word(word) if word == "true" || word == "false" => {
+                Some((is_true, (word == "true") != is_equal))
+            }
+            _ => {
+                self.mismatch(id, value.place, "compare it with true or false");
+                None
+            }
+        }
+    }
+
+    fn amount_check(&mut self, id: AttributeId, check: &ast::Check, place: Place) -> Option<(Check, bool)> {
+        let in_range = |low, high| Some((Check::InRanges(vec![(low, high)]), false));
+        match check {
+            ast::Check::Compare(op @ (Op::Equal | Op::NotEqual), value) => {
+                let range = self.range(id, value)?;
+                Some((Check::InRanges(vec![range]), *op == Op::NotEqual))
+            }
+            ast::Check::Compare(op, value) => {
+                let amount = self.amount(id, value)?;
+                match op {
+                    Op::AtLeast => in_range(amount, i64::MAX),
+                    Op::Above => in_range(amount.saturating_add(1), i64::MAX),
+                    Op::AtMost => in_range(i64::MIN, amount),
+                    _ => in_range(i64::MIN, amount.saturating_sub(1)),
+                }
+            }
+            ast::Check::Between(low, high) => {
+                let (low, high) = self.ends(id, low, high, false, place)?;
+                in_range(low, high)
+            }
+            ast::Check::In { is_negated, list } => {
+                let ranges: Vec<Option<_>> = list.iter().map(|value| self.range(id, value)).collect();
+                let ranges = ranges.into_iter().collect::<Option<Vec<_>>>()?;
+                Some((Check::InRanges(merged(ranges)), *is_negated))
+            }
+            ast::Check::WithinMs(_) | ast::Check::BeforeMs(_) => {
+                self.mismatch(id, place, "`within` and `before` are for times");
+                None
+            }
+            _ => {
+                self.mismatch(id, place, "compare it: `>=`, `<=`, `>`, `<`, `==`, `!=`, `in`, `between`");
+                None
+            }
+        }
+    }
+
+    fn text_check(&mut self, id: AttributeId, check: &ast::Check, place: Place) -> Option<(Check, bool)> {
+        match check {
+            ast::Check::Compare(op @ (Op::Equal | Op::NotEqual), value) => {
+                let word = self.text_value(id, value)?;
+                Some((Check::OneOf(vec![word]), *op == Op::NotEqual))
+            }
+            ast::Check::In { is_negated, list } => Some((Check::OneOf(self.texts(id, list)?), *is_negated)),
+            ast::Check::StartsWith(text) => Some((Check::StartsWith(text.text.clone()), false)),
+            ast::Check::EndsWith(text) => Some((Check::EndsWith(text.text.clone()), false)),
+            ast::Check::Contains(text) => Some((Check::Contains(text.text.clone()), false)),
+            _ => {
+                self.mismatch(
+                    id,
+                    place,
+                    "compare it: `is`, `is not`, `in`, `starts with`, `ends with`, `contains`",
+                );
+                None
+            }
+        }
+    }
+
+    fn set_check(&mut self, id: AttributeId, check: &ast::Check, place: Place) -> Option<(Check, bool)> {
+        let ast::Check::Includes { is_negated, mode, list } = check else {
+            let entry = self.vocabulary.entry(id);
+            let message = format!("`{}` is a set: it holds several values", entry.name);
+            self.sink.push(Diagnostic::new(Code::E047, place, message).help(
+                "use `includes any of (…)`, `includes all of (…)`, `includes none of (…)` or `includes only of (…)`",
+            ));
+            return None;
+        };
+        let words = self.texts(id, list)?;
+        Some(match mode {
+            Includes::Any => (Check::AnyOf(words), *is_negated),
+            Includes::None => (Check::AnyOf(words), !*is_negated),
+            Includes::All => (Check::AllOf(words), *is_negated),
+            Includes::Only => (Check::OnlyOf(words), *is_negated),
+        })
+    }
+
+    fn time_check(&mut self, id: AttributeId, check: &ast::Check, place: Place) -> Option<(Check, bool)> {
+        match check {
+            ast::Check::WithinMs(age_ms) => Some((Check::AgeInRanges(vec![(0, *age_ms)]), false)),
+            ast::Check::BeforeMs(age_ms) => {
+                Some((Check::AgeInRanges(vec![(age_ms.saturating_add(1), i64::MAX)]), false))
+            }
+            _ => {
+                self.mismatch(id, place, "compare it with now: `within 24 hours` or `before 90 days ago`");
+                None
+            }
+        }
+    }
+
+    /// Sorted and distinct, so that equal lists are equal however they are written.
+    fn texts(&mut self, id: AttributeId, list: &[Value]) -> Option<Vec<String>> {
+        let texts: Vec<Option<String>> = list.iter().map(|value| self.text_value(id, value)).collect();
+        let mut texts = texts.into_iter().collect::<Option<Vec<_>>>()?;
+        texts.sort();
+        texts.dedup();
+        Some(texts)
+    }
+}
+
+/// Sorted and disjoint.
+fn merged(mut ranges: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    ranges.sort_unstable();
+    let mut merged: Vec<(i64, i64)> = Vec::with_capacity(ranges.len());
+    for (low, high) in ranges {
+        match merged.last_mut() {
+            Some(last) if low <= last.1.saturating_add(1) => last.1 = last.1.max(high),
+            _ => merged.push((low, high)),
+        }
+    }
+    merged
+}

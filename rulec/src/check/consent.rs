@@ -1,0 +1,71 @@
+//! Consent: rules that must work without it, and placements that would show nothing without it.
+//!
+//! A rule marked `contextual` or `fallback` may read a gated signal only in ways that an unknown signal satisfies:
+//! `unless`, `possibly(…)`, `not definitely(…)`, `is unknown`. Anything else could only match with consent.
+
+use std::collections::BTreeSet;
+
+use tessera_wire::program::{Polarity, RuleClass};
+use tessera_wire::signal::Gates;
+
+use super::{Checked, Checker};
+use crate::ast::{Class, File, RuleItem};
+use crate::codes::Code;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::hir::Condition;
+
+impl Checker<'_> {
+    pub(super) fn report_consent(&mut self, rule: &RuleItem, conditions: &[&Condition]) {
+        let Some((class, class_place)) = rule.class else { return };
+        let mut reading: Vec<(Place, Vec<String>)> = Vec::new();
+        for condition in conditions {
+            condition.visit_tests(Polarity::Holds, &mut |test, polarity| {
+                let is_strict = matches!(polarity, Polarity::Holds | Polarity::Fails);
+                let Some(entry) = self.vocabulary.of_signal(test.signal) else { return };
+                if is_strict && entry.gates != Gates::NONE {
+                    reading.push((test.place, entry.purposes.clone()));
+                }
+            });
+        }
+        if reading.is_empty() {
+            return;
+        }
+        let purposes: BTreeSet<&str> =
+            reading.iter().flat_map(|(_, names)| names).map(String::as_str).collect();
+        let purposes = purposes.into_iter().collect::<Vec<_>>().join(", ");
+        let word = if class == Class::Contextual { "contextual" } else { "fallback" };
+        let name = if rule.is_one_line { String::new() } else { format!(" \"{}\"", rule.name.text) };
+        let message = format!("rule{name} is marked {word}, but its condition needs consent for: {purposes}");
+        let mut diagnostic =
+            Diagnostic::new(Code::E060, class_place, message).label("must work without consent");
+        for (place, names) in reading.iter().take(3) {
+            diagnostic = diagnostic.secondary(*place, format!("needs {}", names.join(", ")));
+        }
+        self.sink.push(diagnostic.help("use `unless …`, `possibly(…)` or `is unknown`, or drop the mark"));
+    }
+
+    /// Warns about placements whose every rule may need consent.
+    pub(super) fn placements_without_fallback(&mut self, files: &[File], checked: &Checked) {
+        for (placement, name) in self.names.placements.iter().enumerate() {
+            let serves = |range: &std::ops::Range<u32>| range.contains(&(placement as u32));
+            let rules: Vec<_> = checked.unit.rules.iter().filter(|rule| serves(&rule.placements)).collect();
+            let has_fallback = rules.iter().any(|rule| {
+                rule.class != RuleClass::Personalized || rule.condition == Condition::Constant(true)
+            });
+            let Some(first) = rules.first() else { continue };
+            if has_fallback {
+                continue;
+            }
+            let source = checked.sources.get(first.source as usize);
+            let own = files.iter().flat_map(|file| &file.rules).filter_map(|rule| rule.placement.as_ref());
+            let place = own.filter(|written| written.text == *name).map(|written| written.place).next();
+            let place = place.or(source.map(|source| source.place)).unwrap_or(Place::NOWHERE);
+            let message = format!("placement \"{name}\" has no rule that works without consent");
+            self.sink.push(
+                Diagnostic::new(Code::W061, place, message)
+                    .label("visitors without consent get the house ad")
+                    .help("add a `contextual` or `fallback` rule for it"),
+            );
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What the compiler says to rule authors, and how it looks as text.
+//!
+//! Guarantees: rendering never fails, whatever the spans; columns and caret widths count characters, not bytes; a
+//! compilation keeps at most [`limits::DIAGNOSTICS_MAX`] diagnostics and always at least the first error.
+
+use std::ops::Range;
+
+use crate::codes::Code;
+use crate::limits;
+
+/// A rule file: its path is only for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Path as the author knows it.
+    pub path: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// Does it stop the bundle?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Nothing is compiled.
+    Error,
+    /// Compiled, but probably not what was meant.
+    Warning,
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Index into the compiled files, or [`Place::NO_FILE`].
+    pub file: u32,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Place {
+    /// Stands for "not in a rule file".
+    pub const NO_FILE: u32 = u32::MAX;
+    /// Nowhere in particular.
+    pub const NOWHERE: Place = Place { file: Place::NO_FILE, start: 0, end: 0 };
+
+    /// From the start of `self` to the end of `last`.
+    #[must_use]
+    pub fn to(self, last: Place) -> Place {
+        Place { end: last.end.max(self.end), ..self }
+    }
+
+    /// As a byte range.
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// A remark about another place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// Which place.
+    pub place: Place,
+    /// What about it.
+    pub text: String,
+}
+
+/// One message: what is wrong, where, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Stable code.
+    pub code: Code,
+    /// Error or warning.
+    pub severity: Severity,
+    /// What is wrong.
+    pub message: String,
+    /// Index into the compiled files, or [`Place::NO_FILE`].
+    pub file: u32,
+    /// Bytes of the file.
+    pub span: Range<usize>,
+    /// A remark beside the carets.
+    pub label: String,
+    /// Other places that matter.
+    pub secondary: Vec<Label>,
+    /// What to do about it.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    /// A diagnostic about `place`; its severity follows from its code.
+    pub fn new(code: Code, place: Place, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            code,
+            severity: code.severity(),
+            message: message.into(),
+            file: place.file,
+            span: place.range(),
+            label: String::new(),
+            secondary: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// Adds the remark beside the carets.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Diagnostic {
+        self.label = text.into();
+        self
+    }
+
+    /// Adds a remark about another place.
+    #[must_use]
+    pub fn secondary(mut self, place: Place, text: impl Into<String>) -> Diagnostic {
+        self.secondary.push(Label { place, text: text.into() });
+        self
+    }
+
+    /// Adds a piece of advice.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
+        self.help.push(text.into());
+        self
+    }
+
+    /// Adds ``did you mean `name`?`` when there is a near name.
+    #[must_use]
+    pub fn did_you_mean(self, name: Option<&str>) -> Diagnostic {
+        match name {
+            Some(name) => self.help(format!("did you mean `{name}`?")),
+            None => self,
+        }
+    }
+
+    /// Plain text with the source line and carets, in the manner of rustc. Ends with a line break.
+    pub fn render(&self, files: &[SourceFile]) -> String {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let mut out = format!("{severity}[{}]: {}\n", self.code, self.message);
+        let main = Label {
+            place: Place { file: self.file, start: self.span.start as u32, end: self.span.end as u32 },
+            text: self.label.clone(),
+        };
+        let labels: Vec<&Label> = std::iter::once(&main).chain(&self.secondary).collect();
+        let width = labels
+            .iter()
+            .filter_map(|label| line_of(files, label.place))
+            .map(|line| line.number.to_string().len())
+            .max();
+        let width = width.unwrap_or(1);
+        for (index, label) in labels.iter().enumerate() {
+            if let Some(line) = line_of(files, label.place) {
+                let is_new_file = index == 0 || labels[index - 1].place.file != label.place.file;
+                render_label(&mut out, width, &line, label, is_new_file, if index == 0 { '^' } else { '-' });
+            }
+        }
+        for help in &self.help {
+            out.push_str(&format!("{:width$} = help: {help}\n", ""));
+        }
+        out
+    }
+}
+
+/// The line a place starts in.
+struct Line<'a> {
+    path: &'a str,
+    number: usize,
+    column: usize,
+    text: &'a str,
+    carets: usize,
+}
+
+fn line_of(files: &[SourceFile], place: Place) -> Option<Line<'_>> {
+    let file = files.get(place.file as usize)?;
+    let text = file.text.as_str();
+    let (number, column) = line_column(text, place.start as usize);
+    let start = floor_boundary(text, place.start as usize);
+    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+    let end = floor_boundary(text, place.end as usize).clamp(start, line_end);
+    let carets = text[start..end].chars().count().max(1);
+    let line = text[line_start..line_end].trim_end();
+    Some(Line { path: &file.path, number, column, text: line, carets })
+}
+
+fn render_label(
+    out: &mut String,
+    width: usize,
+    line: &Line<'_>,
+    label: &Label,
+    is_new_file: bool,
+    mark: char,
+) {
+    let Line { path, number, column, .. } = line;
+    if is_new_file {
+        out.push_str(&format!("{:width$}--> {path}:{number}:{column}\n{:width$} |\n", "", ""));
+    }
+    let text = line.text.replace('\t', " ");
+    out.push_str(&format!("{number:width$} | {text}\n"));
+    let marks = mark.to_string().repeat(line.carets);
+    let under = format!("{:width$} | {:indent$}{marks} {}", "", "", label.text, indent = column - 1);
+    out.push_str(under.trim_end());
+    out.push('\n');
+}
+
+/// Line and column of a byte, both counted from one, the column in characters.
+///
+/// A byte inside a character counts as the character; one past the end counts as the end.
+pub fn line_column(text: &str, byte: usize) -> (usize, usize) {
+    let byte = floor_boundary(text, byte);
+    let before = &text[..byte];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+fn floor_boundary(text: &str, byte: usize) -> usize {
+    let mut byte = byte.min(text.len());
+    while !text.is_char_boundary(byte) {
+        byte -= 1;
+    }
+    byte
+}
+
+/// Collects diagnostics up to the limit.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    list: Vec<Diagnostic>,
+    errors: usize,
+}
+
+impl Sink {
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        let is_error = diagnostic.severity == Severity::Error;
+        self.errors += usize::from(is_error);
+        if self.list.len() < limits::DIAGNOSTICS_MAX {
+            self.list.push(diagnostic);
+        } else if is_error && self.errors == 1 {
+            self.list.pop();
+            self.list.push(diagnostic);
+        }
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// All diagnostics in source order.
+    pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|diagnostic| (diagnostic.file, diagnostic.span.start, diagnostic.code));
+        self.list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters() {
+        assert_eq!(line_column("ăb\nțx", 0), (1, 1));
+        assert_eq!(line_column("ăb\nțx", 2), (1, 2));
+        assert_eq!(line_column("ăb\nțx", 1), (1, 1));
+        assert_eq!(line_column("ăb\nțx", 6), (2, 2));
+        assert_eq!(line_column("ăb\nțx", 99), (2, 3));
+    }
+
+    #[test]
+    fn rendering_survives_any_span() {
+        let files = [SourceFile { path: "a".into(), text: "ă\n\nb".into() }];
+        for start in 0..8 {
+            for end in 0..8 {
+                let place = Place { file: 0, start, end };
+                let text = Diagnostic::new(Code::E030, place, "m").label("l").render(&files);
+                assert!(text.contains("--> a:"), "{text}");
+            }
+        }
+        let text = Diagnostic::new(Code::E030, Place::NOWHERE, "m").help("h").render(&files);
+        assert_eq!(text, "error[E030]: m\n  = help: h\n");
+    }
+
+    #[test]
+    fn the_first_error_is_never_lost() {
+        let mut sink = Sink::default();
+        for _ in 0..limits::DIAGNOSTICS_MAX + 5 {
+            sink.push(Diagnostic::new(Code::W070, Place::NOWHERE, "w"));
+        }
+        sink.push(Diagnostic::new(Code::E030, Place::NOWHERE, "e"));
+        assert!(sink.has_errors());
+        let list = sink.into_sorted();
+        assert_eq!(list.len(), limits::DIAGNOSTICS_MAX);
+        assert!(list.iter().any(|diagnostic| diagnostic.code == Code::E030));
+    }
+}
