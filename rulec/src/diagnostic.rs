@@ -132,29 +132,49 @@ impl Diagnostic {
 
     /// Plain text with the source line and carets, in the manner of rustc. Ends with a line break.
     pub fn render(&self, files: &[SourceFile]) -> String {
+        let code = self.code.to_string();
+        let mut labels = vec![Label {
+            place: Place { file: self.file, start: self.span.start as u32, end: self.span.end as u32 },
+            text: self.label.clone(),
+        }];
+        labels.extend(self.secondary.iter().cloned());
+        let Diagnostic { severity, message, help, .. } = self;
+        Snippet { severity: *severity, code: &code, message, labels: &labels, help }.render(files)
+    }
+}
+
+/// A message about places in files, ready to be printed: what every kind of diagnostic looks like as text.
+#[derive(Debug, Clone, Copy)]
+pub struct Snippet<'a> {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Stable code.
+    pub code: &'a str,
+    /// What is wrong.
+    pub message: &'a str,
+    /// The place it is about, then other places that matter.
+    pub labels: &'a [Label],
+    /// What to do about it.
+    pub help: &'a [String],
+}
+
+impl Snippet<'_> {
+    /// Plain text with the source lines and carets. Ends with a line break.
+    pub fn render(&self, files: &[SourceFile]) -> String {
         let severity = match self.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
         let mut out = format!("{severity}[{}]: {}\n", self.code, self.message);
-        let main = Label {
-            place: Place { file: self.file, start: self.span.start as u32, end: self.span.end as u32 },
-            text: self.label.clone(),
-        };
-        let labels: Vec<&Label> = std::iter::once(&main).chain(&self.secondary).collect();
-        let width = labels
-            .iter()
-            .filter_map(|label| line_of(files, label.place))
-            .map(|line| line.number.to_string().len())
-            .max();
-        let width = width.unwrap_or(1);
-        for (index, label) in labels.iter().enumerate() {
+        let lines = self.labels.iter().filter_map(|label| line_of(files, label.place));
+        let width = lines.map(|line| line.number.to_string().len()).max().unwrap_or(1);
+        for (index, label) in self.labels.iter().enumerate() {
             if let Some(line) = line_of(files, label.place) {
-                let is_new_file = index == 0 || labels[index - 1].place.file != label.place.file;
+                let is_new_file = index == 0 || self.labels[index - 1].place.file != label.place.file;
                 render_label(&mut out, width, &line, label, is_new_file, if index == 0 { '^' } else { '-' });
             }
         }
-        for help in &self.help {
+        for help in self.help {
             out.push_str(&format!("{:width$} = help: {help}\n", ""));
         }
         out

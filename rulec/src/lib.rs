@@ -29,7 +29,7 @@ use tessera_wire::catalog::OfferKind;
 use tessera_wire::program::{Program, SegmentId, SignalId, SourceMap, SourceRule};
 
 pub use codes::{Code, Entry, REGISTRY};
-pub use diagnostic::{Diagnostic, Label, Place, Severity, SourceFile, line_column};
+pub use diagnostic::{Diagnostic, Label, Place, Severity, Snippet, SourceFile, line_column};
 pub use lower::{Lowered, lower};
 pub use nearest::nearest;
 

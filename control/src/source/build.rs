@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rulec::{Extra, Names, OfferName};
+use rulec::{Code, Diagnostic, Extra, Names, OfferName, SourceFile};
 use tessera_wire::bundle::Bundle;
 use tessera_wire::catalog::{
     Asset, AssetId, AssetKind, Campaign, CampaignId, Catalog, ContextField, Creative, CreativeId, FieldKind, Flight,
@@ -32,7 +32,8 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
         let span = error.span().unwrap_or(0..0);
         vec![Problem::catalog(CatalogCode::Shape, span, error.message().to_owned())]
     })?;
-    let mut builder = Builder { raw: &raw, names: Index::of(&raw), catalog: Catalog::default(), problems: Vec::new() };
+    let index = Index::of(&raw);
+    let mut builder = Builder { raw: &raw, names: &index, catalog: Catalog::default(), problems: Vec::new() };
     builder.report_duplicates();
     let offers = builder.add_offers();
     let names = builder.rule_names(&offers);
@@ -50,7 +51,8 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     match compiled {
         Some(compiled) if problems.is_empty() => {
             let bundle = Bundle { catalog, program: compiled.program, source: compiled.source, ..Bundle::default() };
-            let warnings = compiled.warnings.into_iter().map(Problem::rules).collect();
+            let warnings = compiled.warnings.into_iter().filter(|warning| !is_used_by_model(&raw, rules, warning));
+            let warnings = warnings.map(Problem::rules).collect();
             Ok(Compiled { bundle, warnings })
         }
         _ => {
@@ -93,7 +95,7 @@ impl<'r> Index<'r> {
 
 struct Builder<'r> {
     raw: &'r RawCatalog,
-    names: Index<'r>,
+    names: &'r Index<'r>,
     catalog: Catalog,
     problems: Vec<Problem>,
 }
@@ -119,8 +121,7 @@ impl<'r> Builder<'r> {
     }
 
     /// Looks a name up, or reports it with the nearest known one.
-    fn find(&mut self, what: &str, name: &Name, index: fn(&Index<'r>) -> &BTreeMap<&'r str, u32>) -> Option<u32> {
-        let known = index(&self.names);
+    fn find(&mut self, what: &str, name: &Name, known: &BTreeMap<&str, u32>) -> Option<u32> {
         if let Some(found) = known.get(name.get_ref().as_str()) {
             return Some(*found);
         }
@@ -209,7 +210,7 @@ impl<'r> Builder<'r> {
         raw.campaign.iter().for_each(|campaign| self.add_campaign(campaign));
         raw.placement.iter().for_each(|placement| self.add_placement(placement));
         for flight in &raw.flight {
-            self.find("campaign", &flight.campaign, |names| &names.campaigns);
+            self.find("campaign", &flight.campaign, &self.names.campaigns);
         }
     }
 
@@ -232,7 +233,7 @@ impl<'r> Builder<'r> {
     }
 
     fn add_template(&mut self, raw: &RawTemplate, compiled: Option<&rulec::Compiled>) {
-        let campaign = self.find("campaign", &raw.campaign, |names| &names.campaigns).unwrap_or(0);
+        let campaign = self.find("campaign", &raw.campaign, &self.names.campaigns).unwrap_or(0);
         let (width, height) = raw.size.as_ref().map_or((0, 0), |size| self.read(size, value::size));
         let exploration_ppm =
             raw.exploration.as_ref().map_or(EXPLORATION_PPM, |share| self.read(share, value::parts_per_million));
@@ -276,7 +277,7 @@ impl<'r> Builder<'r> {
                 self.problem(Problem::catalog(CatalogCode::Inconsistent, slot.assets.span(), message));
             }
             for asset in slot.assets.get_ref() {
-                let id = self.find("asset", asset, |names| &names.assets).unwrap_or(0);
+                let id = self.find("asset", asset, &self.names.assets).unwrap_or(0);
                 self.catalog.slot_assets.push(AssetId(id));
             }
             let assets = Span { first: first_asset, len: slot.assets.get_ref().len() as u32 };
@@ -358,7 +359,7 @@ impl<'r> Builder<'r> {
     }
 
     fn add_creative(&mut self, raw: &RawCreative) {
-        let template = self.find("template", &raw.template, |names| &names.templates);
+        let template = self.find("template", &raw.template, &self.names.templates);
         let combination = template.map_or(0, |template| self.combination(raw, template));
         let id = self.text(raw.id.get_ref());
         self.catalog.creatives.push(Creative { id, template: TemplateId(template.unwrap_or(0)), combination });
@@ -400,7 +401,7 @@ impl<'r> Builder<'r> {
             self.problem(Problem::catalog(CatalogCode::TooMany, raw.landing_url.span(), message));
         }
         let holdout_ppm = raw.holdout.as_ref().map_or(0, |holdout| self.read(holdout, value::parts_per_million));
-        let control = raw.control.as_ref().and_then(|control| self.find("creative", control, |names| &names.creatives));
+        let control = raw.control.as_ref().and_then(|control| self.find("creative", control, &self.names.creatives));
         if holdout_ppm > 0 && raw.control.is_none() {
             let message = format!("campaign `{}` has a holdout but no control", raw.id.get_ref());
             let span = raw.holdout.as_ref().map_or(raw.id.span(), Name::span);
@@ -444,10 +445,19 @@ impl<'r> Builder<'r> {
 
     fn add_placement(&mut self, raw: &RawPlacement) {
         let (width, height) = raw.size.as_ref().map_or((0, 0), |size| self.read(size, value::size));
-        let house = raw.house.as_ref().and_then(|house| self.find("creative", house, |names| &names.creatives));
+        let house = raw.house.as_ref().and_then(|house| self.find("creative", house, &self.names.creatives));
         let id = self.text(raw.id.get_ref());
         self.catalog.placements.push(Placement { id, width, height, house: house.map(CreativeId) });
     }
+}
+
+/// Is this a complaint about an unused segment that a model's context uses?
+fn is_used_by_model(raw: &RawCatalog, rules: &[SourceFile], warning: &Diagnostic) -> bool {
+    let text = rules.get(warning.file as usize).and_then(|file| file.text.get(warning.span.clone()));
+    let name = text.unwrap_or("").trim_matches('"');
+    let contexts = raw.template.iter().flat_map(|template| &template.context);
+    let mut segments = contexts.flat_map(|context| &context.segments);
+    warning.code == Code::W070 && segments.any(|segment| segment.get_ref() == name)
 }
 
 fn word_of(program: &Program, text: &str) -> Option<WordId> {

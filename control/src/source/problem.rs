@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use rulec::{Diagnostic, Severity, SourceFile};
+use rulec::{Diagnostic, Label, Place, Severity, Snippet, SourceFile};
 
 /// One thing that is wrong, with its place.
 #[derive(Debug, Clone)]
@@ -118,15 +118,12 @@ impl Problem {
         match &self.kind {
             Kind::Rules(diagnostic) => diagnostic.render(files.get(1..).unwrap_or(&[])),
             Kind::Catalog(problem) => {
-                let snippet = rulec::Snippet {
-                    severity: Severity::Error,
-                    code: problem.code.as_str(),
-                    message: &problem.message,
-                    file: files.first(),
-                    span: problem.span.clone(),
-                    help: &problem.help,
-                };
-                snippet.render()
+                let place = Place { file: 0, start: problem.span.start as u32, end: problem.span.end as u32 };
+                let code = problem.code.as_str();
+                let labels = [Label { place, text: String::new() }];
+                let snippet =
+                    Snippet { severity: Severity::Error, code, message: &problem.message, labels: &labels, help: &problem.help };
+                snippet.render(files)
             }
         }
     }

@@ -174,6 +174,7 @@ impl Responder {
             lmt: device.lmt.is_set(),
             country,
             own: super::decide::own_consent(&body.purposes),
+            is_caller_trusted: enriched.is_trusted_caller,
             ..ConsentInputs::default()
         };
         consent::evaluate(&inputs, &self.consent, arrival.now_ms)

@@ -163,8 +163,17 @@ pub(super) fn own_consent(purposes: &FreeValues<'_>) -> Option<OwnConsent> {
     if purposes.is_empty() {
         return None;
     }
-    let granted = |name: &str| purposes.iter().any(|(key, value)| key == name && *value == Value::Bool(true));
-    Some(OwnConsent::from_purposes(granted))
+    let stated = |name: &str| purposes.iter().find(|(key, _)| key == name).map(|(_, value)| *value == Value::Bool(true));
+    let granted = |name: &str| stated(name).unwrap_or(false);
+    Some(OwnConsent {
+        storage: granted("storage"),
+        ads_profile: stated("ads_profile"),
+        ads_personalization: granted("ads_personalization"),
+        content_personalization: granted("content_personalization"),
+        analytics: granted("analytics"),
+        sale: granted("sale"),
+        precise_geo: granted("precise_geo"),
+    })
 }
 
 fn identity_of<'a>(body: &'a DecideBody<'a>) -> Option<(&'static str, &'a str)> {

@@ -1,0 +1,38 @@
+//! The control API and console: one small HTTP server on a thread of its own.
+//!
+//! | method and path | what it does |
+//! | --- | --- |
+//! | `GET /` | the console |
+//! | `GET /v1/status` | live generation, analytics totals |
+//! | `GET /v1/bundles` | published generations |
+//! | `POST /v1/publish` | compile the source directory and make it live |
+//! | `POST /v1/bundles/{generation}/activate` | roll back to a generation's content |
+//! | `GET /v1/reports/lift?campaign=` | personalized against holdout, by segment |
+//! | `GET /v1/reports/combinations?campaign=&top=` | best combinations by segment |
+//!
+//! Errors are RFC 9457 problem documents; a source that does not compile answers 422 with every problem's place. With an
+//! API key configured, everything but the console page and health asks for `Authorization: Bearer <key>`. Changes ask
+//! for `Content-Type: application/json`, which a foreign web page cannot send without permission that is never given.
+
+mod api;
+mod listen;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use listen::{Server, ServerError};
+
+/// What the server needs to know.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The directory of published bundles.
+    pub bundle_directory: PathBuf,
+    /// The directory that `POST /v1/publish` compiles.
+    pub source_directory: Option<PathBuf>,
+    /// The analytics store that reports are read from.
+    pub store_path: PathBuf,
+    /// Key that requests must bring.
+    pub api_key: Option<String>,
+}
