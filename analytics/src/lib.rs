@@ -16,5 +16,6 @@ pub mod journal_reader;
 pub mod learner;
 pub mod limits;
 pub mod names;
+pub mod stats;
 pub mod store;
 pub mod writer;
