@@ -16,6 +16,7 @@ pub mod journal_reader;
 pub mod learner;
 pub mod limits;
 pub mod names;
+pub mod report;
 pub mod stats;
 pub mod store;
 pub mod writer;

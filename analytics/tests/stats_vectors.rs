@@ -1,6 +1,6 @@
 //! The statistics agree with recorded values of scipy and statsmodels.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::collections::BTreeMap;
 

@@ -119,16 +119,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when SQLite refuses.
     pub fn progress(&self) -> Result<Progress, StoreError> {
-        let sql = "SELECT segment, offset, replay_segment, replay_watermark_ms, watermark_ms FROM progress";
-        let progress = self.connection.query_row(sql, [], |row| {
-            Ok(Progress {
-                position: Position { segment: unsigned(row.get(0)?), offset: unsigned(row.get(1)?) },
-                replay_segment: unsigned(row.get(2)?),
-                replay_watermark_ms: row.get(3)?,
-                watermark_ms: row.get(4)?,
-            })
-        });
-        Ok(progress.optional()?.unwrap_or_default())
+        read_progress(&self.connection)
     }
 
     /// All names.
@@ -222,6 +213,20 @@ pub fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     check_version(&connection)?;
     Ok(connection)
+}
+
+/// How far the journal has taken effect; the start when nothing was committed yet.
+pub(crate) fn read_progress(connection: &Connection) -> Result<Progress, StoreError> {
+    let sql = "SELECT segment, offset, replay_segment, replay_watermark_ms, watermark_ms FROM progress";
+    let progress = connection.query_row(sql, [], |row| {
+        Ok(Progress {
+            position: Position { segment: unsigned(row.get(0)?), offset: unsigned(row.get(1)?) },
+            replay_segment: unsigned(row.get(2)?),
+            replay_watermark_ms: row.get(3)?,
+            watermark_ms: row.get(4)?,
+        })
+    });
+    Ok(progress.optional()?.unwrap_or_default())
 }
 
 fn check_version(connection: &Connection) -> Result<i64, StoreError> {
