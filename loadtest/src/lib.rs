@@ -1,1 +1,10 @@
-//! Placeholder while the workspace is laid out.
+//! Load and truth: the simulated world in which Tessera is judged.
+//!
+//! [`environment`] is the reference environment of the learning measurements; [`population`] is the demo's audience.
+//!
+//! Guarantees: everything is a function of a seed, so that any run can be repeated.
+//!
+//! Not here: the open-loop load generator (a later change) and the models under test (`tessera-analytics`).
+
+pub mod environment;
+pub mod random;

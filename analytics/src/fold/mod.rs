@@ -1,0 +1,331 @@
+//! The fold: joins touches to served ads, recognises repetitions, and sums what is new into a [`Delta`].
+//!
+//! Guarantees: a served ad counts once per (decision, ad) and a touch once per (decision, ad, kind), in whatever order
+//! and how often they arrive inside the attribution window. Every touch implies that the ad was rendered: when a click,
+//! view or conversion comes first, the impression is counted with it, and a later impression record is a repetition.
+//! Everything counts in the hour its ad was served. Deterministic: the same records give the same state, so that reading
+//! the journal again from [`Fold::replay_from`] rebuilds it; time is the newest served record's.
+//!
+//! Cost: one or two hash look-ups per record; memory bounded by [`FoldConfig`].
+//!
+//! Not here: reading ([`crate::journal_reader`]) and keeping ([`crate::store`]).
+
+mod delta;
+mod joins;
+mod pending;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tessera_wire::event::{Arm, Behaviour, Event, Generation, Served, Touch, TouchKind};
+
+pub use delta::{CellKey, CombinationKey, Counts, Delta, FactKey, Tally, Trials, WaitingChange};
+use joins::{Joins, ServedAd};
+use pending::{Messages, Waiting};
+
+use crate::limits;
+use crate::names::{GenerationNames, NameId, NameKind, Names};
+
+const HOUR_MS: i64 = 3_600_000;
+const OTHER_BEHAVIOUR: &str = "other";
+
+/// Bounds of the fold's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct FoldConfig {
+    /// Touches later than this after the ad was served do not count, milliseconds.
+    pub attribution_window_ms: i64,
+    /// How long touches wait for their served record, milliseconds.
+    pub wait_ms: i64,
+    /// Served ads that touches can join.
+    pub joins_max: usize,
+    /// Touches that wait.
+    pub waiting_max: usize,
+    /// Message ids remembered.
+    pub messages_max: usize,
+}
+
+impl Default for FoldConfig {
+    fn default() -> FoldConfig {
+        FoldConfig {
+            attribution_window_ms: limits::ATTRIBUTION_WINDOW_MS,
+            wait_ms: limits::WAIT_MS,
+            joins_max: limits::JOINS_MAX,
+            waiting_max: limits::WAITING_MAX,
+            messages_max: limits::MESSAGES_MAX,
+        }
+    }
+}
+
+/// The state between records.
+#[derive(Debug)]
+pub struct Fold {
+    config: FoldConfig,
+    names: Names,
+    behaviour_names: usize,
+    generations: BTreeMap<u64, Arc<GenerationNames>>,
+    joins: Joins,
+    waiting: Waiting,
+    messages: Messages,
+    watermark_ms: i64,
+    marks: VecDeque<Mark>,
+}
+
+/// The state when a segment's first record was folded: how far back a restart must read.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    segment: u64,
+    watermark_ms: i64,
+    joins: u64,
+    messages: u64,
+}
+
+impl Fold {
+    /// An empty state over the names of a store.
+    pub fn new(config: FoldConfig, names: Names) -> Fold {
+        Fold {
+            config,
+            behaviour_names: names.count(NameKind::Behaviour),
+            names,
+            generations: BTreeMap::new(),
+            joins: Joins::default(),
+            waiting: Waiting::default(),
+            messages: Messages::default(),
+            watermark_ms: i64::MIN,
+            marks: VecDeque::new(),
+        }
+    }
+
+    /// The names, to save new ones.
+    pub fn names_mut(&mut self) -> &mut Names {
+        &mut self.names
+    }
+
+    /// Time of the newest served record, unix milliseconds; `i64::MIN` before the first.
+    pub fn watermark_ms(&self) -> i64 {
+        self.watermark_ms
+    }
+
+    /// Folds one record of the segment that starts with sequence number `segment`.
+    pub fn apply(&mut self, segment: u64, event: &Event, delta: &mut Delta) {
+        self.mark(segment);
+        delta.tally.read += 1;
+        match event {
+            Event::Generation(generation) => self.apply_generation(generation, delta),
+            Event::Served(served) => self.apply_served(served, delta),
+            Event::Touch(touch) => self.apply_touch(touch, delta),
+            Event::Behaviour(behaviour) => self.apply_behaviour(behaviour, delta),
+        }
+    }
+
+    /// Begins the rebuilding of the state after a restart: the journal's time before the first record to be read.
+    pub fn begin_replay(&mut self, watermark_ms: i64) {
+        self.watermark_ms = watermark_ms;
+    }
+
+    /// Ends the rebuilding of the state after a restart: what waited then, and the journal's time then, were stored.
+    pub fn end_replay(&mut self, waiting: &[(Touch, i64)], watermark_ms: i64) {
+        self.watermark_ms = self.watermark_ms.max(watermark_ms);
+        self.waiting = Waiting::default();
+        for (touch, since_ms) in waiting {
+            self.waiting.insert(*touch, *since_ms);
+        }
+    }
+
+    /// The segment from which a restart must read to rebuild this state, with the journal's time before it: that of the
+    /// oldest thing remembered, and back by the time that touches may come early.
+    pub fn replay_from(&mut self) -> Option<(u64, i64)> {
+        let needs_no_older =
+            |mark: &Mark| mark.joins <= self.joins.oldest() && mark.messages <= self.messages.oldest();
+        let last = self.marks.iter().rposition(needs_no_older)?;
+        let early_ms = self.marks[last].watermark_ms.saturating_sub(self.config.wait_ms);
+        let first = self.marks.range(..=last).rposition(|mark| mark.watermark_ms <= early_ms).unwrap_or(0);
+        self.marks.drain(..first);
+        self.marks.front().map(|mark| (mark.segment, mark.watermark_ms))
+    }
+
+    fn mark(&mut self, segment: u64) {
+        if self.marks.back().is_none_or(|mark| mark.segment != segment) {
+            self.marks.push_back(Mark {
+                segment,
+                watermark_ms: self.watermark_ms,
+                joins: self.joins.next(),
+                messages: self.messages.next(),
+            });
+        }
+    }
+
+    fn apply_generation(&mut self, generation: &Generation, delta: &mut Delta) {
+        let names = GenerationNames::new(generation, &mut self.names);
+        self.generations.insert(generation.generation, Arc::clone(&names));
+        while self.generations.len() > limits::GENERATIONS_MAX {
+            self.generations.pop_first();
+        }
+        delta.generation = Some(names);
+        delta.tally.stored += 1;
+    }
+
+    fn apply_served(&mut self, served: &Served, delta: &mut Delta) {
+        let Some(names) = self.generations.get(&served.generation) else {
+            delta.tally.unnamed += 1;
+            return;
+        };
+        let ad = ServedAd::new(served, Arc::clone(names));
+        if !self.joins.insert(ad.clone()) {
+            delta.tally.duplicate += 1;
+            return;
+        }
+        delta.tally.stored += 1;
+        delta.facts.entry(fact_key(&ad)).or_default().served += 1;
+        for touch in self.waiting.take(ad.key) {
+            delta.waiting.push(WaitingChange::Remove(touch));
+            delta.tally.waiting -= 1;
+            self.count_touch(&touch, delta);
+        }
+        self.advance(served.at_ms, delta);
+    }
+
+    /// Moves the journal's time on and lets go of what is too old or too much.
+    fn advance(&mut self, at_ms: i64, delta: &mut Delta) {
+        self.watermark_ms = self.watermark_ms.max(at_ms);
+        let cutoff_ms = self.cutoff_ms();
+        delta.tally.evicted += self.joins.evict(cutoff_ms, self.config.joins_max);
+        self.messages.evict(cutoff_ms, self.config.messages_max);
+        self.expire_waiting(delta);
+    }
+
+    /// Ads served before this can no longer be joined.
+    fn cutoff_ms(&self) -> i64 {
+        self.watermark_ms.saturating_sub(self.config.attribution_window_ms)
+    }
+
+    fn expire_waiting(&mut self, delta: &mut Delta) {
+        let cutoff_ms = self.watermark_ms.saturating_sub(self.config.wait_ms);
+        while let Some(touch) = self.waiting.take_expired(cutoff_ms, self.config.waiting_max) {
+            delta.waiting.push(WaitingChange::Remove(touch));
+            delta.tally.waiting -= 1;
+            delta.tally.unjoined += 1;
+        }
+    }
+
+    fn apply_touch(&mut self, touch: &Touch, delta: &mut Delta) {
+        if self.joins.get_mut((touch.decision_id, touch.ad), self.cutoff_ms()).is_some() {
+            self.count_touch(touch, delta);
+        } else if self.waiting.insert(*touch, self.watermark_ms) {
+            delta.waiting.push(WaitingChange::Add(*touch, self.watermark_ms));
+            delta.tally.waiting += 1;
+            self.expire_waiting(delta);
+        } else {
+            delta.tally.duplicate += 1;
+        }
+    }
+
+    /// Counts a touch whose ad is in the window.
+    fn count_touch(&mut self, touch: &Touch, delta: &mut Delta) {
+        let cutoff_ms = self.cutoff_ms();
+        let Some(ad) = self.joins.get_mut((touch.decision_id, touch.ad), cutoff_ms) else {
+            delta.tally.unjoined += 1;
+            return;
+        };
+        if touch.at_ms.saturating_sub(ad.at_ms) > self.config.attribution_window_ms {
+            delta.tally.unjoined += 1;
+            return;
+        }
+        if !ad.note(touch.kind) {
+            delta.tally.duplicate += 1;
+            return;
+        }
+        delta.tally.stored += 1;
+        let key = fact_key(ad);
+        let counts = delta.facts.entry(key).or_default();
+        let mut trials = Trials::default();
+        match touch.kind {
+            TouchKind::Impression => trials.impressions += 1,
+            TouchKind::Viewable => counts.viewables += 1,
+            TouchKind::Click => {
+                counts.clicks += 1;
+                trials.clicks += 1;
+            }
+            TouchKind::Conversion => {
+                counts.conversions += 1;
+                if touch.value_micros != 0 {
+                    *delta.values.entry((key, touch.currency)).or_default() += touch.value_micros;
+                }
+            }
+        }
+        if touch.kind != TouchKind::Impression && ad.note(TouchKind::Impression) {
+            trials.impressions += 1;
+            delta.tally.implied_impressions += 1;
+        }
+        counts.impressions += trials.impressions;
+        if trials != Trials::default() {
+            count_combination(ad, key, trials, delta);
+        }
+    }
+
+    fn apply_behaviour(&mut self, behaviour: &Behaviour, delta: &mut Delta) {
+        let is_new = self.messages.insert(&behaviour.message_id, self.watermark_ms);
+        self.messages.evict(self.cutoff_ms(), self.config.messages_max);
+        if !is_new {
+            delta.tally.duplicate += 1;
+            return;
+        }
+        let id = self.behaviour_name(&behaviour.name);
+        delta.tally.stored += 1;
+        *delta.behaviours.entry((behaviour.at_ms.div_euclid(HOUR_MS), id)).or_default() += 1;
+    }
+
+    fn behaviour_name(&mut self, name: &str) -> NameId {
+        if let Some(id) = self.names.find(NameKind::Behaviour, "", name) {
+            return id;
+        }
+        if self.behaviour_names >= limits::BEHAVIOUR_NAMES_MAX {
+            return self.names.id(NameKind::Behaviour, "", OTHER_BEHAVIOUR);
+        }
+        self.behaviour_names += 1;
+        self.names.id(NameKind::Behaviour, "", name)
+    }
+}
+
+fn fact_key(ad: &ServedAd) -> FactKey {
+    let names = &ad.names;
+    let segment = names.templates.get(ad.template as usize).and_then(|shape| {
+        let value = ad.context.get(shape.segment_field?)?;
+        shape.segments.get(usize::from(*value)).copied()
+    });
+    FactKey {
+        hour: ad.at_ms.div_euclid(HOUR_MS),
+        campaign: names.campaigns.get(ad.campaign as usize).copied().unwrap_or(names.no_campaign),
+        segment: segment.unwrap_or(names.no_segment),
+        arm: ad.arm as u8,
+        mode: ad.mode as u8,
+        is_learnable: ad.is_learnable,
+    }
+}
+
+/// Adds trials to the combination rollup and the learner's statistics. Children, tests and bots are left out of both.
+/// The learner uses both the personalized and the holdout arm: the control combination is as valid an observation of
+/// (context, combination) as any.
+fn count_combination(ad: &ServedAd, fact: FactKey, trials: Trials, delta: &mut Delta) {
+    let Some(shape) = ad.names.templates.get(ad.template as usize) else { return };
+    let (Some(combination), true) = (shape.combination(ad.combination), ad.is_learnable) else { return };
+    let add = |sum: &mut Trials| {
+        sum.impressions += trials.impressions;
+        sum.clicks += trials.clicks;
+    };
+    let key = CombinationKey {
+        day: ad.at_ms.div_euclid(24 * HOUR_MS),
+        campaign: fact.campaign,
+        template: shape.template,
+        segment: fact.segment,
+        combination,
+        arm: fact.arm,
+        mode: fact.mode,
+    };
+    add(delta.combinations.entry(key).or_default());
+    if !matches!(ad.arm, Arm::Personalized | Arm::Holdout) {
+        return;
+    }
+    if let Some(context) = shape.context(&ad.context) {
+        add(delta.cells.entry(CellKey { template: shape.template, context, combination }).or_default());
+    }
+}

@@ -1,0 +1,142 @@
+//! Offline evaluation: the analytics learner plays the reference environment, batch by batch.
+//!
+//! As in the learning references: a batch of 1,000 impressions is decided with one frozen pool of draws, then its clicks
+//! are applied; the pool is drawn anew whenever the learner says a refit is due.
+
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "test support")]
+
+use tessera_analytics::learner::TemplateLearner;
+use tessera_analytics::learner::cells::Trial;
+use tessera_analytics::names::{Names, TemplateShape};
+use tessera_loadtest::environment::{CONTEXTS, Environment, FIELDS, context_values};
+use tessera_loadtest::random::uniform;
+use tessera_wire::event::TemplateNames;
+use tessera_wire::posterior::{Layout, TemplateModel};
+
+const BATCH: u64 = 1_000;
+/// Number of the pool choice in the counter stream.
+const DRAW_STREAM: u64 = 5;
+
+/// Share of the oracle's lift over uniform choice, cumulative over the run.
+pub struct Outcome {
+    pub frac_lift: f64,
+    pub over_generic: f64,
+    pub refits: usize,
+    pub refit_ms: f64,
+}
+
+pub fn shape(environment: &Environment) -> TemplateShape {
+    let texts = |prefix: String, count: usize| (0..count).map(|i| format!("{prefix}{i}")).collect();
+    let slots = environment.slots.iter().enumerate();
+    let fields = FIELDS.iter().enumerate();
+    let names = TemplateNames {
+        id: "reference".into(),
+        campaign: 0,
+        slots: slots.map(|(s, size)| (format!("s{s}"), texts(format!("a{s}-"), *size))).collect(),
+        fields: fields.map(|(f, size)| (format!("f{f}"), texts(format!("v{f}-"), *size))).collect(),
+    };
+    TemplateShape::new(&names, &mut Names::default())
+}
+
+/// Plays `impressions` steps; the outcome at each of the `marks`.
+pub fn play(environment: &Environment, run_seed: u64, marks: &[u64]) -> Vec<Outcome> {
+    let mut learner = TemplateLearner::new(&shape(environment)).unwrap();
+    let layout = learner.cells().layout().clone();
+    let baselines = environment.baselines();
+    let (mut earned, mut oracle, mut refits, mut refit_ms) = (0.0, 0.0, 0, 0.0);
+    let mut outcomes = Vec::new();
+    let mut t = 0;
+    for mark in marks {
+        while t < *mark {
+            let mut chooser = learner.model().map(|model| Chooser::new(&layout, model));
+            let mut batch = Vec::new();
+            for step in t..t + BATCH {
+                let context = environment.context(run_seed, step);
+                let u = uniform(run_seed, step, DRAW_STREAM);
+                let combination = match &mut chooser {
+                    Some(chooser) => chooser.choose(context, u),
+                    None => (u * environment.combinations as f64) as usize,
+                };
+                let probability = environment.probability(context, combination);
+                earned += probability;
+                oracle += environment.oracle(context);
+                let clicks = f64::from(u8::from(environment.is_click(run_seed, step, probability)));
+                batch.push((context, combination, clicks));
+            }
+            for (context, combination, clicks) in batch {
+                let mut place = [0; 8];
+                for (field, value) in context_values(context).iter().enumerate() {
+                    place[field] = *value as u8;
+                }
+                learner.add((place, combination as u32), Trial { impressions: 1.0, clicks });
+            }
+            t += BATCH;
+            if learner.is_due() {
+                let start = std::time::Instant::now();
+                learner.refit(run_seed ^ t).unwrap();
+                refit_ms += start.elapsed().as_secs_f64() * 1e3;
+                refits += 1;
+            }
+        }
+        let n = t as f64;
+        outcomes.push(Outcome {
+            frac_lift: (earned / n - baselines.uniform) / (oracle / n - baselines.uniform),
+            over_generic: earned / n / baselines.generic.1,
+            refits,
+            refit_ms: refit_ms / f64::from(refits.max(1) as u32),
+        });
+    }
+    outcomes
+}
+
+/// Takes the best combination of one draw of the pool; remembers it per (context, draw).
+struct Chooser<'a> {
+    layout: &'a Layout,
+    draws: Vec<&'a [f32]>,
+    best: Vec<Option<usize>>,
+}
+
+impl<'a> Chooser<'a> {
+    fn new(layout: &'a Layout, model: &'a TemplateModel) -> Chooser<'a> {
+        let draws: Vec<&[f32]> = model.draws.chunks_exact(layout.len).collect();
+        let best = vec![None; CONTEXTS * draws.len()];
+        Chooser { layout, draws, best }
+    }
+
+    fn choose(&mut self, context: usize, u: f64) -> usize {
+        let draw = ((u * self.draws.len() as f64) as usize).min(self.draws.len() - 1);
+        let at = context * self.draws.len() + draw;
+        if let Some(best) = self.best[at] {
+            return best;
+        }
+        let best = argmax(self.layout, self.draws[draw], context);
+        self.best[at] = Some(best);
+        best
+    }
+}
+
+fn argmax(layout: &Layout, weights: &[f32], context: usize) -> usize {
+    let mut scores = vec![0.0f32; layout.assets()];
+    for (asset, score) in scores.iter_mut().enumerate() {
+        *score = weights[layout.asset(asset)];
+        for (field, value) in context_values(context).iter().enumerate() {
+            *score += weights[layout.cross(layout.field_start[field] + value) + asset];
+        }
+    }
+    let slots = layout.slots.len();
+    let mut choice = vec![0; slots];
+    let mut best = (f32::NEG_INFINITY, 0);
+    for combination in 0..layout.combinations() {
+        layout.unpack(combination, &mut choice);
+        let mut score: f32 = (0..slots).map(|s| scores[layout.slot_start[s] + choice[s]]).sum();
+        for left in 0..slots {
+            for right in left + 1..slots {
+                score += weights[layout.pair(left, right, choice[left], choice[right])];
+            }
+        }
+        if score > best.0 {
+            best = (score, combination);
+        }
+    }
+    best.1
+}
