@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 use tessera_engine::enrich::client_addr::{ClientAddrPolicy, HeaderChoice};
 use tessera_engine::enrich::device::{ClientHints, DeviceClassifier};
-use tessera_engine::enrich::geo::GeoDb;
+use tessera_engine::enrich::geo::{GeoDb, GeoError};
 use tessera_wire::signal::{DEVICE_BROWSERS, DEVICE_OSES, DEVICE_TYPES};
 
 /// Every vector file whose cases have `field` (client address files have `peer`).
@@ -145,6 +145,18 @@ fn damaged_copies_are_refused_or_harmless() {
     }
     // Letters inside names can change unnoticed; structure cannot.
     assert!(accepted < whole.len() * 3 / 2, "{accepted} flipped copies accepted");
+}
+
+/// Reading a record never looks at these bytes: only verification does.
+#[test]
+fn damage_that_no_lookup_meets_is_refused_too() {
+    let whole = tessera_fixtures::DEMO_GEO;
+    let separator = whole.windows(16).position(|window| window == [0; 16]).unwrap();
+    for at in separator..separator + 16 {
+        let mut bytes = whole.to_vec();
+        bytes[at] = 1;
+        assert!(matches!(GeoDb::from_bytes(bytes), Err(GeoError::Damaged(_))), "byte {at}");
+    }
 }
 
 #[test]

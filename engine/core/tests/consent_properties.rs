@@ -4,14 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
-use tessera_engine_core::consent::country::CountrySet;
+use tessera_engine_core::consent::country::{CountrySet, is_known};
 use tessera_engine_core::consent::gpp::GppString;
 use tessera_engine_core::consent::limits::CONSENT_STRING_BYTES_MAX;
 use tessera_engine_core::consent::tcf::TcString;
 use tessera_engine_core::consent::us::UsSection;
 use tessera_engine_core::consent::vendor::PurposeMask;
 use tessera_engine_core::consent::{
-    ConsentInputs, DecodeError, OwnConsent, Policy, Reason, Role, VendorProfile, evaluate,
+    ConsentInputs, DecodeError, GoogleConsentMode, OwnConsent, Policy, Reason, Role, VendorProfile, evaluate,
 };
 use tessera_wire::event::Mode;
 use tessera_wire::signal::Gates;
@@ -229,6 +229,57 @@ fn purpose_one_treatment_counts_only_where_the_tenant_says_so() {
 }
 
 #[test]
+fn the_sites_own_dialog_speaks_for_the_site_only() {
+    let own = OwnConsent { storage: true, ads_personalization: true, ..OwnConsent::default() };
+    let inputs = ConsentInputs { country: Some("DE"), own: Some(own), ..ConsentInputs::default() };
+    let of = |policy: &Policy| {
+        let outcome = evaluate(&inputs, policy, NOW_MS);
+        (outcome.gates.covers(Gates::ADS_PERSONALIZE), outcome.reason)
+    };
+    assert_eq!(of(&Policy::default()), (true, Reason::OwnRefused), "content was refused");
+    assert_eq!(of(&vendor_policy()), (false, Reason::NoSignal));
+    let tcf_only = Policy { gdpr_accept_generic_consent: false, ..Policy::default() };
+    assert_eq!(of(&tcf_only), (false, Reason::NoSignal));
+}
+
+#[test]
+fn google_consent_mode_keeps_each_storage_to_its_own_use() {
+    let analytics = GoogleConsentMode {
+        analytics_storage: true,
+        ad_personalization: true,
+        ad_user_data: true,
+        ..GoogleConsentMode::default()
+    };
+    let inputs = ConsentInputs {
+        country: Some("DE"),
+        own: Some(OwnConsent::from(analytics)),
+        ..ConsentInputs::default()
+    };
+    let found = evaluate(&inputs, &Policy::default(), NOW_MS).gates;
+    let names: Vec<_> = found.names().collect();
+    assert_eq!(names, ["store_access", "measure_ads", "measure_content", "learn_user_level"]);
+}
+
+#[test]
+fn a_signalled_law_replaces_the_default_of_an_unknown_visitor() {
+    let unknown = ConsentInputs::default();
+    let of = |inputs: &ConsentInputs<'_>| {
+        let outcome = evaluate(inputs, &Policy::default(), NOW_MS);
+        (outcome.regimes.names().collect::<Vec<_>>(), outcome.reason)
+    };
+    assert_eq!(of(&unknown), (vec!["gdpr"], Reason::UnknownCountry));
+    assert_eq!(of(&ConsentInputs { us_privacy: Some("1YYN"), ..unknown }), (vec!["us"], Reason::UsOptOut));
+    assert_eq!(of(&ConsentInputs { gpp: Some("DBABM"), ..unknown }), (vec!["gdpr"], Reason::GppInvalid));
+    let denied = ConsentInputs { gdpr: Some(0), is_caller_trusted: true, ..unknown };
+    assert_eq!(of(&denied), (vec![], Reason::Granted));
+    assert_eq!(
+        of(&ConsentInputs { is_caller_trusted: false, ..denied }),
+        (vec!["gdpr"], Reason::UnknownCountry)
+    );
+    assert_eq!(of(&ConsentInputs { gdpr: Some(7), gpp_sid: &[0, -1], ..unknown }).0, ["gdpr"]);
+}
+
+#[test]
 fn withdrawal_takes_effect_at_the_next_request() {
     let policy = Policy::default();
     assert_eq!(gates(&Spec::accept_all(), &policy), Gates::ALL);
@@ -440,8 +491,9 @@ proptest! {
             ConsentInputs { dooh: true, ..plain },
             ConsentInputs { coppa: true, ..plain },
             ConsentInputs { is_suppressed: true, ..plain },
-            ConsentInputs { us_privacy: Some("1YYN"), ..plain },
             ConsentInputs { gpp: Some("DBABM"), ..plain },
+            // A law that is signalled replaces the default of an unknown visitor, so this needs a country.
+            ConsentInputs { us_privacy: is_known(&country).then_some("1YYN"), ..plain },
         ];
         for inputs in overridden {
             let outcome = evaluate(&inputs, &Policy::default(), NOW_MS);

@@ -3,7 +3,7 @@
 //! Every function here is total: what cannot be known is absent, never an error and never a guess from a proxy. Only a
 //! truncated address reaches the geo database, and nothing here keeps an address or a user agent.
 //!
-//! Cost per request: no allocation; about half a microsecond for address, geo and device together. Loading a database
+//! Cost per request: no allocation; below a microsecond for address, geo and device together. Loading a database
 //! and rebuilding the clock table happen off the request path.
 //! Not here: which of these signals a rule may read (`tessera-engine-core::consent`).
 

@@ -88,18 +88,9 @@ impl Field {
         }
     }
 
+    /// The notices come first on the wire.
     const fn is_notice(self) -> bool {
-        matches!(
-            self,
-            Field::ProcessingNotice
-                | Field::SharingNotice
-                | Field::SaleOptOutNotice
-                | Field::SharingOptOutNotice
-                | Field::TargetedAdvertisingOptOutNotice
-                | Field::SensitiveDataProcessingOptOutNotice
-                | Field::SensitiveDataLimitUseNotice
-                | Field::SensitiveDataOptOutNotice
-        )
+        (self as u8) < Field::SaleOptOut as u8
     }
 }
 
@@ -160,13 +151,16 @@ impl Layout {
         Layout { has_gpc: false, ..self }
     }
 
-    /// The section's fields with their number of values, in wire order.
-    fn fields(&self) -> impl Iterator<Item = (Field, usize)> {
-        Field::ALL.into_iter().filter(|field| self.present & bit(*field) != 0).map(|field| match field {
-            Field::SensitiveDataProcessing => (field, usize::from(self.sensitive)),
-            Field::KnownChildSensitiveDataConsents => (field, usize::from(self.child)),
-            _ => (field, 1),
-        })
+    /// How many values a field has in this section.
+    const fn count(&self, field: Field) -> usize {
+        if self.present & bit(field) == 0 {
+            return 0;
+        }
+        match field {
+            Field::SensitiveDataProcessing => self.sensitive as usize,
+            Field::KnownChildSensitiveDataConsents => self.child as usize,
+            _ => 1,
+        }
     }
 }
 
@@ -226,6 +220,9 @@ pub struct UsSection {
     pub version: u8,
     /// The Global Privacy Control bit, when the sub-section is there.
     pub gpc: Option<bool>,
+    /// Where each field's values start, by field.
+    // INVARIANT: at most US_FIELDS_MAX less the field's number of values.
+    starts: [u8; Field::ALL.len()],
     // INVARIANT: the layout's fields in order, each 0, 1 or 2.
     values: [u8; US_FIELDS_MAX],
 }
@@ -244,39 +241,59 @@ impl UsSection {
         if version == 0 || version > layout.version_max {
             return Err(DecodeError::UnsupportedVersion);
         }
-        let mut values = [0; US_FIELDS_MAX];
-        let count = layout.fields().map(|(_, count)| count).sum();
-        for value in values.iter_mut().take(count) {
-            *value = bits.take(2)? as u8;
-            if *value == 3 {
-                return Err(DecodeError::IllegalValue);
-            }
-        }
+        let mut section = UsSection {
+            layout,
+            version: version as u8,
+            gpc: None,
+            starts: [0; Field::ALL.len()],
+            values: [0; US_FIELDS_MAX],
+        };
+        section.read_fields(&mut bits)?;
         bits.expect_only_padding()?;
-        let mut gpc = None;
         for segment in segments {
-            if gpc.is_some() {
+            if section.gpc.is_some() {
                 return Err(DecodeError::DuplicateSegment);
             }
-            gpc = Some(read_gpc(segment, layout)?);
+            section.gpc = Some(read_gpc(segment, layout)?);
         }
-        Ok(UsSection { layout, version: version as u8, gpc, values })
+        Ok(section)
     }
 
-    /// Every field with its values: one, or several for a list.
+    fn read_fields(&mut self, bits: &mut Bits<'_>) -> Result<(), DecodeError> {
+        let mut start = 0_usize;
+        for field in Field::ALL {
+            self.starts[field as usize] = start as u8;
+            let end = start + self.layout.count(field);
+            for value in &mut self.values[start..end] {
+                *value = bits.take(2)? as u8;
+                if *value == 3 {
+                    return Err(DecodeError::IllegalValue);
+                }
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Values of one field: one, several for a list, none when the section does not have it.
+    pub fn values(&self, field: Field) -> &[u8] {
+        let start = usize::from(self.starts[field as usize]);
+        &self.values[start..start + self.layout.count(field)]
+    }
+
+    /// The section's fields with their values, in wire order.
     pub fn fields(&self) -> impl Iterator<Item = (Field, &[u8])> {
-        let mut rest = &self.values[..];
-        self.layout.fields().map(move |(field, count)| {
-            let (values, after) = rest.split_at(count);
-            rest = after;
-            (field, values)
-        })
+        Field::ALL
+            .into_iter()
+            .map(|field| (field, self.values(field)))
+            .filter(|(_, values)| !values.is_empty())
     }
 
     /// Must we treat the visitor as opted out? Anything but a clear, noticed "no" counts as an opt-out.
     pub fn is_opted_out(&self) -> bool {
-        let one = |wanted| self.first(wanted);
-        let notice_withheld = self.fields().any(|(field, values)| field.is_notice() && values[0] == 2);
+        let one = |field| self.values(field).first().copied();
+        let notice_withheld =
+            Field::ALL.into_iter().take_while(|field| field.is_notice()).any(|notice| one(notice) == Some(2));
         let choices = [
             (SaleOptOut, SaleOptOutNotice),
             (SharingOptOut, SharingOptOutNotice),
@@ -298,23 +315,14 @@ impl UsSection {
 
     /// Does the section say that the visitor is a known minor, whatever was consented for them?
     pub fn is_known_child(&self) -> bool {
-        self.fields().any(|(field, values)| {
-            field == Field::KnownChildSensitiveDataConsents && values.iter().any(|value| *value != 0)
-        })
+        self.values(Field::KnownChildSensitiveDataConsents).iter().any(|value| *value != 0)
     }
 
     /// What the section says about precise location: 0 nothing, 1 opted out, 2 did not opt out.
     pub fn precise_geo(&self) -> u8 {
-        let position = usize::from(self.layout.precise_geo);
-        let sensitive = self.fields().find(|(field, _)| *field == Field::SensitiveDataProcessing);
-        match (position.checked_sub(1), sensitive) {
-            (Some(position), Some((_, values))) => values.get(position).copied().unwrap_or(0),
-            _ => 0,
-        }
-    }
-
-    fn first(&self, wanted: Field) -> Option<u8> {
-        self.fields().find(|(field, _)| *field == wanted).and_then(|(_, values)| values.first().copied())
+        let sensitive = self.values(Field::SensitiveDataProcessing);
+        let position = usize::from(self.layout.precise_geo).checked_sub(1);
+        position.and_then(|position| sensitive.get(position).copied()).unwrap_or(0)
     }
 }
 
@@ -326,4 +334,82 @@ fn read_gpc(segment: &str, layout: &Layout) -> Result<bool, DecodeError> {
     let gpc = bits.flag()?;
     bits.expect_only_padding()?;
     Ok(gpc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A section of `count` 2-bit fields that all hold `value`, in characters of six bits.
+    fn section(count: usize, value: u8) -> String {
+        let mut bits: Vec<u8> = vec![0, 0, 0, 0, 0, 1];
+        bits.extend((0..count).flat_map(|_| [value >> 1, value & 1]));
+        bits.resize(bits.len().next_multiple_of(6), 0);
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let chars = bits.chunks(6).map(|six| six.iter().fold(0, |value, bit| value << 1 | usize::from(*bit)));
+        chars.map(|value| char::from(alphabet[value])).collect()
+    }
+
+    /// Per section: name, values in all, values about sensitive data and about children, additional consent.
+    const SHAPES: [(u8, &str, usize, usize, usize, bool); 17] = [
+        (7, "usnat", 32, 16, 3, false),
+        (8, "usca", 20, 9, 2, false),
+        (9, "usva", 17, 8, 1, false),
+        (10, "usco", 16, 7, 1, false),
+        (11, "usut", 18, 8, 1, false),
+        (12, "usct", 19, 8, 3, false),
+        (13, "usfl", 20, 8, 3, true),
+        (14, "usmt", 20, 8, 3, true),
+        (15, "usor", 23, 11, 3, true),
+        (16, "ustx", 18, 8, 1, true),
+        (17, "usde", 23, 9, 5, true),
+        (18, "usia", 18, 8, 1, false),
+        (19, "usne", 18, 8, 1, true),
+        (20, "usnh", 20, 8, 3, true),
+        (21, "usnj", 24, 10, 5, true),
+        (22, "ustn", 18, 8, 1, true),
+        (23, "usmn", 18, 8, 1, true),
+    ];
+
+    #[test]
+    fn every_section_has_the_shape_of_its_specification() {
+        for (id, name, count, sensitive, child, has_additional) in SHAPES {
+            let decoded = UsSection::decode(id, &section(count, 2)).unwrap();
+            assert_eq!(decoded.layout.name, name);
+            assert_eq!(decoded.fields().map(|(_, values)| values.len()).sum::<usize>(), count, "{name}");
+            assert_eq!(decoded.values(Field::SensitiveDataProcessing).len(), sensitive, "{name}");
+            assert_eq!(decoded.values(Field::KnownChildSensitiveDataConsents).len(), child, "{name}");
+            assert_eq!(!decoded.values(Additional).is_empty(), has_additional, "{name}");
+            assert_eq!(decoded.precise_geo(), if name == "usco" { 0 } else { 2 }, "{name}");
+        }
+    }
+
+    #[test]
+    fn malformed_sections_are_unreadable() {
+        for (id, name, count, ..) in SHAPES {
+            let whole = section(count, 1);
+            let short = section(count - 3, 1);
+            assert!(UsSection::decode(id, &short).is_err(), "{name} cut short");
+            assert_eq!(UsSection::decode(id, &section(count, 3)).unwrap_err(), DecodeError::IllegalValue);
+            assert!(UsSection::decode(id, &section(count + 3, 1)).is_err(), "{name} with more fields");
+            assert_eq!(UsSection::decode(id, &format!("{whole}.B")).unwrap_err(), DecodeError::BadSegment);
+            assert!(UsSection::decode(id, &format!("{whole}.")).is_err());
+            assert!(UsSection::decode(id, &format!("{whole}.Q.Q")).is_err());
+            let has_gpc = !matches!(name, "usva" | "usut" | "usfl");
+            assert_eq!(UsSection::decode(id, &format!("{whole}.Y")).is_ok(), has_gpc, "{name}");
+        }
+        assert_eq!(UsSection::decode(24, "BVoAAAIA").unwrap_err(), DecodeError::UnsupportedSection);
+    }
+
+    #[test]
+    fn the_national_layout_is_told_by_length() {
+        assert_eq!(
+            UsSection::decode(7, &section(27, 0)).unwrap().values(Field::SensitiveDataProcessing).len(),
+            12
+        );
+        assert_eq!(
+            UsSection::decode(7, &section(32, 0)).unwrap().values(Field::SensitiveDataProcessing).len(),
+            16
+        );
+    }
 }
