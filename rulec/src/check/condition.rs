@@ -25,18 +25,36 @@ impl Checker<'_> {
     /// A whole condition of a rule; `None` when something in it is wrong.
     pub(super) fn whole_condition(&mut self, cond: &Cond) -> Option<Condition> {
         self.nodes = 0;
-        self.built(cond, 0).map(|built| built.condition)
+        let built = self.built(cond, 0);
+        self.charge(self.nodes, cond.place)?;
+        built.map(|built| built.condition)
+    }
+
+    /// Counts nodes of the condition being built; reported when they become too many.
+    fn spend(&mut self, nodes: usize, place: Place) -> Option<()> {
+        let before = self.nodes;
+        self.nodes = before.saturating_add(nodes);
+        if before <= limits::CONDITION_NODES_MAX && self.nodes > limits::CONDITION_NODES_MAX {
+            let message = format!("this condition has more than {} tests", limits::CONDITION_NODES_MAX);
+            self.sink.push(Diagnostic::new(Code::E007, place, message));
+        }
+        (self.nodes <= limits::CONDITION_NODES_MAX).then_some(())
+    }
+
+    /// Counts nodes of the whole program; reported when they become too many.
+    pub(super) fn charge(&mut self, nodes: usize, place: Place) -> Option<()> {
+        let before = self.program_nodes;
+        self.program_nodes = before.saturating_add(nodes);
+        if before <= limits::PROGRAM_NODES_MAX && self.program_nodes > limits::PROGRAM_NODES_MAX {
+            let message =
+                format!("all conditions together have more than {} tests", limits::PROGRAM_NODES_MAX);
+            self.sink.push(Diagnostic::new(Code::E080, place, message));
+        }
+        (self.program_nodes <= limits::PROGRAM_NODES_MAX).then_some(())
     }
 
     fn built(&mut self, cond: &Cond, chain: usize) -> Option<Built> {
-        self.nodes += 1;
-        if self.nodes == limits::CONDITION_NODES_MAX + 1 {
-            let message = format!("this condition has more than {} tests", limits::CONDITION_NODES_MAX);
-            self.sink.push(Diagnostic::new(Code::E007, cond.place, message));
-        }
-        if self.nodes > limits::CONDITION_NODES_MAX {
-            return None;
-        }
+        self.spend(1, cond.place)?;
         let built = match &cond.kind {
             CondKind::Not(inner) => self.wrapped(inner, chain, Condition::Not),
             CondKind::Definitely(inner) => self.wrapped(inner, chain, Condition::Definitely),
@@ -87,10 +105,9 @@ impl Checker<'_> {
         };
         segment.is_used = true;
         let defined = segment.item.name.place;
-        let before = self.nodes;
         match self.resolve_segment(&name.text, chain + 1) {
             SegmentState::Done { condition, depth, nodes } => {
-                self.nodes = before.saturating_add(nodes);
+                self.spend(nodes, name.place)?;
                 Some(Built { condition, depth })
             }
             SegmentState::InProgress => {
@@ -116,14 +133,15 @@ impl Checker<'_> {
         }
         segment.state = SegmentState::InProgress;
         let item = segment.item;
-        self.nodes = 0;
+        let outer_nodes = std::mem::take(&mut self.nodes);
         let built = match item.conditions.as_slice() {
             [only] => self.built(only, chain),
             several => self.joined(several, chain, Condition::And),
         };
-        let state = match built {
-            Some(Built { condition, depth }) => SegmentState::Done { condition, depth, nodes: self.nodes },
-            None => SegmentState::Failed,
+        let nodes = std::mem::replace(&mut self.nodes, outer_nodes);
+        let state = match (built, self.charge(nodes, item.name.place)) {
+            (Some(Built { condition, depth }), Some(())) => SegmentState::Done { condition, depth, nodes },
+            _ => SegmentState::Failed,
         };
         if let Some(segment) = self.segments.get_mut(name) {
             segment.state = state.clone();
