@@ -14,8 +14,6 @@ pub const CONDITION_DEPTH_MAX: usize = 160;
 pub const CONDITION_NODES_MAX: usize = 10_000;
 /// Tests and connectives of all conditions together, copies made for tiers included. Bounds memory to some 200 MB.
 pub const PROGRAM_NODES_MAX: usize = 2_000_000;
-/// Segments that refer to segments, one behind the other.
-pub const SEGMENT_CHAIN_MAX: usize = 32;
 /// Diagnostics of one compilation; more would not be read.
 pub const DIAGNOSTICS_MAX: usize = 100;
 /// Tiers of one rule: a tier number has 16 bits, and a table of tiers longer than this belongs in the catalog.

@@ -45,7 +45,7 @@ const DECLARATIONS: &str = "attribute flag : bool from request\nattribute age : 
     attribute seen : time from request\nattribute other : bool from request\n";
 
 fn ranges() -> impl Strategy<Value = Vec<(i64, i64)>> {
-    let whole = -2i64..40;
+    let whole = -2i64..9;
     let closed = (whole.clone(), 0i64..10)
         .prop_map(|(low, width)| vec![(low * NUMBER_SCALE, (low + width) * NUMBER_SCALE)]);
     let half_open = (whole.clone(), 1i64..10)
@@ -135,7 +135,7 @@ struct Visitor {
 
 fn visitor() -> impl Strategy<Value = Visitor> {
     let number = || {
-        let near = (-3i64..45, -1i64..2).prop_map(|(whole, beside)| whole * NUMBER_SCALE + beside);
+        let near = (-3i64..16, -1i64..2).prop_map(|(whole, beside)| whole * NUMBER_SCALE + beside);
         proptest::option::weighted(0.75, near)
     };
     let text = || proptest::option::weighted(0.75, proptest::sample::select(TEXTS.to_vec()));

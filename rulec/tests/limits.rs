@@ -56,6 +56,36 @@ fn long_chains_of_segments_are_refused() {
 }
 
 #[test]
+fn deep_segments_behind_one_another_do_not_exhaust_the_stack() {
+    for deep in ["not ", "possibly(not ", "match any { not "] {
+        let close = if deep.starts_with('p') {
+            ")"
+        } else if deep.starts_with('m') {
+            "}"
+        } else {
+            ""
+        };
+        let depth = if deep == "not " { 60 } else { 20 };
+        let link = |number| {
+            let (open, close) = (deep.repeat(depth), close.repeat(depth));
+            format!("segment \"s{number:05}\" {{ {open}segment(\"s{:05}\"){close} }}\n", number + 1)
+        };
+        let links: String = (0..40).rev().map(link).collect();
+        let text = format!("{links}segment \"s00040\" {{ country is RO }}\n");
+        let found = codes(text, 1);
+        assert!(found.contains(&Code::E006) && found.iter().all(|code| *code == Code::E006), "{found:?}");
+    }
+}
+
+#[test]
+fn long_texts_are_refused() {
+    let rule =
+        |length| format!("rule \"r\" fallback {{ when page.path is \"{}\" then no ad }}", "x".repeat(length));
+    assert_eq!(codes(rule(1_024), 1), []);
+    assert_eq!(codes(rule(1_025), 1), [Code::E005]);
+}
+
+#[test]
 fn segments_that_double_one_another_are_refused() {
     let mut text = "segment \"s0\" { country is RO hour >= 5 }\n".to_owned();
     for number in 1..25 {
