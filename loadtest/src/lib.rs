@@ -7,4 +7,5 @@
 //! Not here: the open-loop load generator (a later change) and the models under test (`tessera-analytics`).
 
 pub mod environment;
+pub mod population;
 pub mod random;
