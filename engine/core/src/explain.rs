@@ -105,7 +105,8 @@ impl Context<'_> {
         for rule in self.snapshot.bundle().program().rules_of(placement) {
             self.push_candidates(number, RuleId(rule), placement, outcome, &mut candidates);
         }
-        let count = |keeps: fn(&CandidateExplanation) -> bool| candidates.iter().filter(|one| keeps(one)).count();
+        let count =
+            |keeps: fn(&CandidateExplanation) -> bool| candidates.iter().filter(|one| keeps(one)).count();
         let matched = count(|one| !matches!(one.lost, Some(Loss::RuleFalse | Loss::EarlierTier)));
         let eligible = count(|one| matches!(one.lost, None | Some(Loss::LowerPriority)));
         let served = count(|one| one.lost.is_none());
@@ -129,7 +130,9 @@ impl Context<'_> {
         let rule = &bundle.program().program().rules[id.0 as usize];
         for action in rule.actions.of(&bundle.program().program().actions) {
             let (template, shows) = match action {
-                Action::ShowTemplate(template) => (*template, bundle.catalog().templates[template.index()].id),
+                Action::ShowTemplate(template) => {
+                    (*template, bundle.catalog().templates[template.index()].id)
+                }
                 Action::ShowCreative(creative) => {
                     let creative = &bundle.catalog().creatives[creative.index()];
                     (creative.template, creative.id)
@@ -143,7 +146,12 @@ impl Context<'_> {
                     .or_else(|| (!self.was_served(rule, outcome)).then_some(Loss::LowerPriority))
             });
             into.push(CandidateExplanation {
-                rule: bundle.source().rules.get(rule.source as usize).map(|rule| rule.name.clone()).unwrap_or_default(),
+                rule: bundle
+                    .source()
+                    .rules
+                    .get(rule.source as usize)
+                    .map(|rule| rule.name.clone())
+                    .unwrap_or_default(),
                 tier: rule.tier,
                 priority: rule.priority,
                 shows: bundle.catalog().str(shows).to_owned(),

@@ -37,7 +37,12 @@ struct ExplainedPlacement<'a>(&'a PlacementExplanation);
 
 impl Serialize for ExplainedPlacement<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let phases: Vec<_> = self.0.phases.iter().map(|phase| PhaseAnswer { name: phase.name, r#in: phase.entered, out: phase.left }).collect();
+        let phases: Vec<_> = self
+            .0
+            .phases
+            .iter()
+            .map(|phase| PhaseAnswer { name: phase.name, r#in: phase.entered, out: phase.left })
+            .collect();
         let mut map = serializer.serialize_map(Some(3))?;
         map.serialize_entry("candidates_total", &self.0.candidates_total)?;
         map.serialize_entry("phases", &phases)?;
@@ -67,7 +72,12 @@ impl Serialize for CandidateAnswer<'_> {
             None => map.serialize_entry("result", "served")?,
             Some(loss) => map.serialize_entry("code", loss.code())?,
         }
-        let path: Vec<_> = self.0.path.iter().map(|step| StepAnswer { expr: &step.expr, result: step.result, because: step.because }).collect();
+        let path: Vec<_> = self
+            .0
+            .path
+            .iter()
+            .map(|step| StepAnswer { expr: &step.expr, result: step.result, because: step.because })
+            .collect();
         map.serialize_entry("rule_path", &path)?;
         map.end()
     }
