@@ -1,5 +1,7 @@
 //! Crashes anywhere leave the same facts as a run without any.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::path::Path;
