@@ -7,12 +7,13 @@ use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tessera_analytics::fold::FoldConfig;
+use tessera_analytics::report::Report;
 use tessera_analytics::writer::{Writer, WriterConfig};
 use tessera_control::publisher::{Outcome, Publisher};
 use tessera_control::server::{Server, ServerError, ServerSettings};
 use tessera_control::source;
+use tessera_engine::counters::{family, line};
 use tessera_engine::{Engine, StartError};
 
 use crate::config::{Config, KEYS};
@@ -60,7 +61,6 @@ impl Running {
     }
 
     fn start_parts(&mut self, config: &Config, parts: Parts) -> anyhow::Result<()> {
-        let metrics = install_metrics();
         if parts.control {
             if let Some(directory) = &config.control.source {
                 publish(config, directory)?;
@@ -68,7 +68,7 @@ impl Running {
             self.control = Some(start_control(config)?);
         }
         if parts.engine {
-            self.engine = Some(start_engine(config, metrics)?);
+            self.engine = Some(start_engine(config)?);
         }
         if parts.analytics {
             self.analytics = Some(start_analytics(config)?);
@@ -114,17 +114,9 @@ pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
-/// Installs the recorder that cold-path metrics go to. A second call in one process (tests) gets none.
-fn install_metrics() -> Option<PrometheusHandle> {
-    PrometheusBuilder::new().install_recorder().ok()
-}
-
-fn start_engine(config: &Config, metrics: Option<PrometheusHandle>) -> anyhow::Result<Engine> {
-    let more = move |out: &mut String| {
-        if let Some(metrics) = &metrics {
-            out.push_str(&metrics.render());
-        }
-    };
+fn start_engine(config: &Config) -> anyhow::Result<Engine> {
+    let store_path = config.store_path();
+    let more = move |out: &mut String| append_analytics(&store_path, out);
     Engine::start(config.engine.settings.clone(), more).map_err(|error| match error {
         StartError::Listen { address, is_admin, cause } => {
             let key = if is_admin { "admin.listen" } else { "engine.listen" };
@@ -132,6 +124,32 @@ fn start_engine(config: &Config, metrics: Option<PrometheusHandle>) -> anyhow::R
         }
         other => other.into(),
     })
+}
+
+/// The analytics writer's state, if there is a store here that can be read.
+fn append_analytics(store_path: &Path, out: &mut String) {
+    let Ok(totals) = Report::open(store_path).and_then(|report| report.totals(now_ms())) else { return };
+    family(out, "analytics_events_total", "counter", "Journal events by what became of them.");
+    for (name, value) in &totals.counters {
+        line(
+            out,
+            &format!("analytics_events_total{{outcome=\"{name}\"}}"),
+            u64::try_from(*value).unwrap_or(0),
+        );
+    }
+    family(out, "analytics_posterior_generation", "gauge", "Posterior tables published.");
+    line(out, "analytics_posterior_generation", totals.posterior_generation);
+    family(
+        out,
+        "analytics_newest_served_age_seconds",
+        "gauge",
+        "Age of the newest served ad that has been counted.",
+    );
+    line(
+        out,
+        "analytics_newest_served_age_seconds",
+        totals.lag_ms.map_or(0, |lag_ms| (lag_ms.max(0) / 1_000) as u64),
+    );
 }
 
 fn start_control(config: &Config) -> anyhow::Result<Server> {
