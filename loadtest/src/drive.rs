@@ -164,6 +164,16 @@ impl Schedule {
     }
 }
 
+/// Waits for a visit's start and says from when its latency counts: from the intended start when that has passed already,
+/// else from waking up, because the timer's millisecond steps are not the engine's doing.
+async fn wait_until(start: Instant) -> Instant {
+    if start <= Instant::now() {
+        return start;
+    }
+    tokio::time::sleep_until(start.into()).await;
+    Instant::now()
+}
+
 /// One connection's worth of visitors.
 struct Driver {
     client: Client,
@@ -179,8 +189,7 @@ impl Driver {
         while !self.progress.stop.load(Ordering::Relaxed)
             && let Some((number, start)) = schedule.next()
         {
-            tokio::time::sleep_until(start.into()).await;
-            if self.visit(number, start).await.is_none() {
+            if self.visit(number, wait_until(start).await).await.is_none() {
                 self.progress.failures.fetch_add(1, Ordering::Relaxed);
                 // A refusing engine is not hammered.
                 tokio::time::sleep(Duration::from_millis(10)).await;
