@@ -50,6 +50,7 @@ pub enum LoadError {
 pub struct LoadedBundle {
     generation: u64,
     hash: BundleHash,
+    short_hash: String,
     catalog: Catalog,
     program: VerifiedProgram,
     source: SourceMap,
@@ -87,7 +88,8 @@ impl LoadedBundle {
             placements.insert(Box::from(catalog.str(placement.id)), PlacementId(index as u32));
         }
         let layouts = catalog.templates.iter().map(|template| layout_of(&catalog, template)).collect();
-        Ok(LoadedBundle { generation, hash, catalog, program, source, placements, layouts })
+        let short_hash = hash.to_string()[..16].to_owned();
+        Ok(LoadedBundle { generation, hash, short_hash, catalog, program, source, placements, layouts })
     }
 
     /// Counts up with every publication.
@@ -98,6 +100,11 @@ impl LoadedBundle {
     /// Hash of the content.
     pub fn hash(&self) -> BundleHash {
         self.hash
+    }
+
+    /// The first sixteen hex digits of the hash: enough to tell bundles apart in an answer.
+    pub fn short_hash(&self) -> &str {
+        &self.short_hash
     }
 
     /// What may be shown.

@@ -78,9 +78,7 @@ impl Serialize for BundleRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(2))?;
         map.serialize_entry("version", &self.0.bundle().generation())?;
-        // Sixteen hex digits tell bundles apart; the status page has all of them.
-        let hash = self.0.bundle().hash().to_string();
-        map.serialize_entry("hash", &hash[..16])?;
+        map.serialize_entry("hash", self.0.bundle().short_hash())?;
         map.end()
     }
 }

@@ -57,8 +57,8 @@ impl World {
     /// What to try while the demo keeps serving.
     pub(super) fn invitation(&self, data: SocketAddr, control: SocketAddr, explain_key: &str) -> String {
         let placement = format!(r#""placements":[{{"id":"hero","slot":"{SLOT}"}}]"#);
-        let visitor = r#""user":{"id":"you","traits":{"interest":"running","member_tier":"gold"}},"session":{"cart":{"value_micros":120000000,"currency":"EUR"}}"#;
-        let granted = r#""consent":{"purposes":{"storage":true,"ads_profile":true,"ads_personalization":true,"analytics":true}}"#;
+        let visitor = r#""user":{"id":"visitor-7","traits":{"interest":"running","member_tier":"gold"}},"session":{"cart":{"value_micros":120000000,"currency":"EUR"}}"#;
+        let granted = r#""consent":{"purposes":{"storage":true,"ads_profile":true,"ads_personalization":true,"content_personalization":true,"analytics":true}}"#;
         let address = demo_address("RO-CJ");
         let curl = format!("curl -s http://{data}/v1/decide -H 'X-Forwarded-For: {address}'");
         format!(
