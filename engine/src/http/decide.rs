@@ -13,7 +13,7 @@ use tessera_engine_core::signals::{Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_wire::event::{NONE, Served};
 
-use super::answer::{self, Answer};
+use super::answer::Answer;
 use super::context::{Arrival, Enriched, Memory, Responder, Worker};
 use super::problem::Problem;
 use super::request::{self, DecideBody, FreeValues};
@@ -94,7 +94,7 @@ impl Responder {
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
         };
-        answer::encode(&answer, out)?;
+        answer.encode(out);
         Ok(Summary::of(&decision, admitted.mode()))
     }
 

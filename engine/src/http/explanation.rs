@@ -9,10 +9,19 @@ use tessera_engine_core::explain::{
 
 use super::request::PlacementBody;
 
-/// The `explain` object of an answer.
-pub(super) struct ExplainBlock<'a> {
-    pub(super) placements: &'a [PlacementBody<'a>],
-    pub(super) explanation: &'a Explanation,
+/// Appends the `explain` object of an answer.
+pub(super) fn encode(placements: &[PlacementBody<'_>], explanation: &Explanation, out: &mut Vec<u8>) {
+    let start = out.len();
+    if serde_json::to_writer(&mut *out, &ExplainBlock { placements, explanation }).is_err() {
+        debug_assert!(false, "INVARIANT: explanations always encode");
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+struct ExplainBlock<'a> {
+    placements: &'a [PlacementBody<'a>],
+    explanation: &'a Explanation,
 }
 
 impl Serialize for ExplainBlock<'_> {

@@ -13,6 +13,7 @@ pub(crate) mod context;
 pub(crate) mod decide;
 pub(crate) mod events;
 mod explanation;
+mod json;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod router;

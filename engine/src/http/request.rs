@@ -181,8 +181,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<DecideBody<'_>, Problem> {
 
 /// Reads JSON; the slow path that finds the place of an error runs only when there is one.
 pub(crate) fn parse_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|_| {
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    // Checking the encoding once for the whole body is cheaper than once for each string in it.
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Problem::bad_request("malformed_json", format!("the body is not UTF-8: {error}")))?;
+    serde_json::from_str(text).map_err(|_| {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
         let outcome: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
         match outcome.map_err(|error| (pointer(error.path()), error.into_inner())) {
             Err((pointer, error)) if error.is_data() => {
