@@ -142,3 +142,19 @@ fn a_start_with_a_damaged_bundle_is_alive_but_not_ready_until_a_good_one_appears
     });
     assert_eq!((ask("health"), ask("ready")), (Some(0), Some(0)));
 }
+
+#[test]
+fn a_replacement_of_equal_size_and_time_is_noticed() {
+    let world = World::new();
+    let process = Launch::new(&world, "serve").start();
+    let active = world.data().join("bundles/active.tsb");
+    let time = std::fs::metadata(&active).unwrap().modified().unwrap();
+    let mut bytes = std::fs::read(&active).unwrap();
+    // The generation stands at byte 8 of the header, outside of the hash.
+    bytes[8..16].copy_from_slice(&9u64.to_le_bytes());
+    let restored = world.path("restored");
+    std::fs::write(&restored, &bytes).unwrap();
+    std::fs::File::options().append(true).open(&restored).unwrap().set_modified(time).unwrap();
+    std::fs::rename(&restored, &active).unwrap();
+    wait_within(TAKE_OVER_MAX, "the restored bundle decides", || (version(&process) == 9).then_some(()));
+}
