@@ -327,6 +327,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(HEAD_READ_SECS_MAX))
         .pipeline_flush(true)
+        // Who has finished sending still waits for answers, and for the acknowledgement of what was recorded.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     // An error ends the connection; the peer has broken it or the protocol, and there is nobody to tell.

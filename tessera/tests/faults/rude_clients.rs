@@ -86,13 +86,31 @@ fn a_client_that_goes_away_takes_nothing_with_it() {
         let mut gone = raw(&process);
         gone.write_all(decide_request().as_bytes()).unwrap();
         drop(gone);
-        // Half closed after half a request.
-        let mut half = raw(&process);
-        half.write_all(&decide_request().as_bytes()[..60]).unwrap();
-        half.shutdown(Shutdown::Write).unwrap();
-        let mut rest = Vec::new();
-        half.read_to_end(&mut rest).unwrap();
+        // Half closed in the middle of the head, and in the middle of the body.
+        for length in [40, decide_request().len() - 10] {
+            let mut half = raw(&process);
+            half.write_all(&decide_request().as_bytes()[..length]).unwrap();
+            half.shutdown(Shutdown::Write).unwrap();
+            let mut rest = String::new();
+            half.read_to_string(&mut rest).unwrap();
+            assert!(!rest.contains("200 OK"), "{rest}");
+        }
     }
     wait_for("every connection is let go of", || (process.metric("http_connections") <= 1.0).then_some(()));
     assert_eq!(process.decide(DECIDE).status, 200);
+}
+
+#[test]
+fn a_client_that_has_finished_sending_still_gets_its_answers() {
+    let world = World::new();
+    let process = Launch::new(&world, "serve").start();
+    for _ in 0..20 {
+        let mut stream = raw(&process);
+        // Two requests in a row, then the end: the second answer is not forgotten.
+        stream.write_all(decide_request().repeat(2).as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+    }
 }
