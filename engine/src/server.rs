@@ -326,7 +326,6 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(HEAD_READ_SECS_MAX))
-        .pipeline_flush(true)
         // Who has finished sending still waits for answers, and for the acknowledgement of what was recorded.
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);

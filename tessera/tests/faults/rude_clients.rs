@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use crate::support::http::Connection;
+use crate::support::http::{Connection, path_of};
 use crate::support::{DECIDE, Launch, Process, World, wait_for};
 
 fn raw(process: &Process) -> TcpStream {
@@ -105,12 +105,15 @@ fn a_client_that_has_finished_sending_still_gets_its_answers() {
     let world = World::new();
     let process = Launch::new(&world, "serve").start();
     for _ in 0..20 {
+        let ad = process.decide(DECIDE).json()["placements"]["hero"]["ads"][0].clone();
+        let touch = format!("GET {} HTTP/1.1\r\nhost: t\r\n\r\n", path_of(&ad["impression_url"]));
         let mut stream = raw(&process);
-        // Two requests in a row, then the end: the second answer is not forgotten.
-        stream.write_all(decide_request().repeat(2).as_bytes()).unwrap();
+        // In one go, then the end. A touch is answered only once it is written, so its client waits longest.
+        stream.write_all(&[decide_request(), decide_request(), touch].concat().into_bytes()).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
         let mut answers = String::new();
         stream.read_to_string(&mut answers).unwrap();
         assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+        assert!(answers.contains("HTTP/1.1 204 No Content"), "{answers}");
     }
 }
