@@ -205,3 +205,32 @@ fn a_bad_event_costs_that_event_only_and_a_bad_batch_costs_the_batch() {
     still_decides(&mut connection, &process);
     assert_eq!(process.metric("events_ingested_total{type=\"behaviour\"}"), 501.0);
 }
+
+#[test]
+fn a_body_of_ten_megabytes_is_refused_and_the_refusal_arrives() {
+    let world = World::new();
+    let process = Launch::new(&world, "serve").start();
+    let whole = vec![b' '; 10 << 20];
+    let chunks: Vec<&[u8]> = whole.chunks(64 << 10).collect();
+    // All at once, as a naive client does; only the head; and in chunks without a length.
+    let mut connection = process.connect();
+    let answer = connection.send("POST", "/v1/decide", &[], &whole);
+    expect(&answer.expect("nobody breaks the pipe"), 413, "body_too_large", "");
+    let mut connection = process.connect();
+    expect(&connection.send_head("/v1/events", whole.len()).unwrap(), 413, "body_too_large", "");
+    for _ in 0..10 {
+        let mut connection = process.connect();
+        let answer = connection.send_chunked("/v1/decide", &chunks);
+        expect(&answer.expect("nobody breaks the pipe"), 413, "body_too_large", "");
+    }
+    // A little over the limit is refused too, and a chunked body within it is as good as any.
+    let mut connection = process.connect();
+    let over = vec![b' '; (256 << 10) + 1];
+    expect(&connection.send_chunked("/v1/decide", &[&over]).unwrap(), 413, "body_too_large", "");
+    let mut connection = process.connect();
+    let body = DECIDE.as_bytes();
+    let (first, second) = body.split_at(7);
+    assert_eq!(connection.send_chunked("/v1/decide", &[first, second]).unwrap().status, 200);
+    still_decides(&mut connection, &process);
+    assert_eq!(process.metric("http_refused_total{reason=\"too_large\"}"), 13.0);
+}

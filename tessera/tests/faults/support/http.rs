@@ -73,22 +73,17 @@ impl Connection {
         request.extend_from_slice(b"\r\n");
         self.write(&request)?;
         for chunk in chunks {
-            let framed = [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat();
-            if self.write(&framed).is_err() {
-                // The server may refuse before it has read everything; its answer is there all the same.
-                return self.read();
-            }
+            self.write(&[format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat())?;
         }
-        let _ = self.write(b"0\r\n\r\n");
+        self.write(b"0\r\n\r\n")?;
         self.read()
     }
 
-    /// A request of which only `sent` bytes of the body are written before the answer is read.
-    pub fn send_partly(&mut self, path: &str, length: usize, sent: &[u8]) -> io::Result<Answer> {
+    /// The head of a request whose body never comes.
+    pub fn send_head(&mut self, path: &str, length: usize) -> io::Result<Answer> {
         let mut request = head("POST", path, &[]);
         request.extend_from_slice(format!("content-length: {length}\r\n\r\n").as_bytes());
         self.write(&request)?;
-        let _ = self.write(sent);
         self.read()
     }
 
