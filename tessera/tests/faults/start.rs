@@ -29,6 +29,26 @@ fn a_taken_port_ends_the_second_process_and_names_the_flag() {
 }
 
 #[test]
+fn a_data_directory_in_use_ends_the_second_process_before_it_changes_anything() {
+    let world = World::new();
+    let first = Launch::new(&world, "serve").start();
+    // What the second would publish if it could.
+    world.write_source("rules/60-more.rules", "language 1\n");
+    world.write_source("catalog.toml", &tessera_fixtures::DEMO_SOURCES[0].1.replace("FERN10", "FERN11"));
+    for part in ["serve", "engine", "control", "analytics"] {
+        let mut second = Launch::new(&world, part).spawn(Ports::free());
+        assert_eq!(second.wait_for_exit().code(), Some(1), "{part}");
+        let named = if part == "serve" { "engine" } else { part };
+        let log = second.log();
+        assert!(log.contains(&format!("another process runs the {named} part over `")), "{part}: {log}");
+        assert!(log.contains("--data-dir"), "{part}: {log}");
+    }
+    assert_eq!(first.control("/v1/bundles").as_array().unwrap().len(), 1);
+    let answer = first.decide(DECIDE).json();
+    assert_eq!(answer["bundle"]["version"], 1, "the first keeps serving what it served: {answer}");
+}
+
+#[test]
 fn a_broken_source_directory_does_not_build_and_names_the_places() {
     let world = World::new();
     let catalog = tessera_fixtures::DEMO_SOURCES[0].1;
