@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::support::{DECIDE, Launch, Ports, World};
+use crate::support::{DECIDE, Launch, Ports, World, wait_for};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -86,6 +86,14 @@ fn a_missing_source_directory_or_catalog_is_named() {
         Launch::new(&world, "serve").set("control.source=nowhere").without_source().spawn(Ports::free());
     assert_eq!(process.wait_for_exit().code(), Some(1));
     assert!(process.log().contains("`nowhere` has no catalog.toml"), "{}", process.log());
+}
+
+#[test]
+fn a_log_that_goes_to_a_file_has_no_colour_codes() {
+    let world = World::new();
+    let process = Launch::new(&world, "serve").start();
+    let log = wait_for("the first log line", || Some(process.log()).filter(|log| log.contains("listening")));
+    assert!(!log.contains('\u{1b}'), "{log:?}");
 }
 
 #[test]
