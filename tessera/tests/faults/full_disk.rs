@@ -136,6 +136,25 @@ fn a_full_file_system_is_survived_and_recovers_when_there_is_room_again() {
     check_nothing_acknowledged_is_lost(&world, &process, &acknowledged);
 }
 
+#[test]
+fn a_store_that_finds_no_room_counts_everything_once_there_is_room_again() {
+    let world = World::new();
+    let data = world.data();
+    let Some(_mounted) = SmallDisk::mount(&data) else { return };
+    let process = Launch::new(&world, "serve").start();
+    let ballast = data.join("ballast");
+    std::fs::write(&ballast, vec![1; 1 << 20]).unwrap();
+    // Journal, store and posteriors share what is left.
+    let acknowledged = fill(&process);
+    assert_eq!(process.decide(DECIDE).status, 200);
+    std::fs::remove_file(&ballast).unwrap();
+    let mut connection = process.connect();
+    wait_for("touches are recorded again", || {
+        (touch(&process, &mut connection) == [true, true]).then_some(())
+    });
+    check_nothing_acknowledged_is_lost(&world, &process, &acknowledged);
+}
+
 /// A file system of 3 MiB in memory, unmounted when dropped.
 struct SmallDisk<'a>(&'a Path);
 
