@@ -1,4 +1,4 @@
-//! `kill -9` of the whole process under load, several times over one data directory.
+//! `kill -9` of the whole process under load, several times over one data directory; and a polite stop, for comparison.
 //!
 //! Clients note what they sent and what was acknowledged. In the end the journal's files, read independently, and the
 //! reports must agree with those notes: nothing acknowledged is missing, nothing is counted twice.
@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use serde_json::Value;
 use tessera_analytics::report::{Report, Window};
@@ -13,7 +14,7 @@ use tessera_wire::event::TouchKind::{self, Click, Impression};
 
 use crate::support::http::{Connection, once, path_of};
 use crate::support::journal::{Journal, TouchKey};
-use crate::support::{DECIDE, Launch, Process, World, wait_for};
+use crate::support::{DECIDE, Launch, PATIENCE, Process, World, wait_for};
 
 const LIVES: usize = 3;
 const CLIENTS: usize = 4;
@@ -60,23 +61,43 @@ fn no_acknowledged_event_is_lost_or_counted_twice_when_the_process_is_killed() {
         let mut process = Launch::new(&world, "serve").start();
         resend(&process, &mut notes, &mut random);
         let target = ACKNOWLEDGED_MIN + (random.next() % ACKNOWLEDGED_SPREAD) as usize;
-        let acknowledged = AtomicUsize::new(0);
-        let address = process.ports.data;
-        std::thread::scope(|scope| {
-            let counter = &acknowledged;
-            let clients: Vec<_> = (0..CLIENTS)
-                .map(|client| scope.spawn(move || visit(address, &format!("{life}-{client}"), counter)))
-                .collect();
-            wait_for("enough is acknowledged", || {
-                (acknowledged.load(Ordering::Relaxed) >= target).then_some(())
-            });
-            process.kill();
-            clients.into_iter().for_each(|client| notes.merge(client.join().unwrap()));
-        });
+        let name = life.to_string();
+        notes.merge(visit_until(target, &name, process.ports.data, || process.kill()));
     }
     let process = Launch::new(&world, "serve").start();
     resend(&process, &mut notes, &mut random);
     check(&world, &process, &notes);
+}
+
+#[test]
+fn a_process_told_to_stop_has_written_every_ad_it_answered_with() {
+    let world = World::new();
+    let mut process = Launch::new(&world, "serve").start();
+    let address = process.ports.data;
+    let notes = visit_until(ACKNOWLEDGED_MIN, "stop", address, || {
+        process.terminate();
+        assert_eq!(process.wait_for_exit().code(), Some(0));
+    });
+    let journal = Journal::read(&world.data().join("journal"));
+    assert!(notes.urls.keys().all(|(decision, ad, _)| journal.served.contains(&(*decision, *ad))));
+    assert!(notes.acknowledged.is_subset(&journal.touches));
+    assert_eq!(journal.orphans(), 0);
+}
+
+/// Lets clients visit until `target` events are acknowledged, then ends the process under them.
+fn visit_until(target: usize, name: &str, address: SocketAddr, end: impl FnOnce()) -> Notes {
+    let acknowledged = AtomicUsize::new(0);
+    let mut notes = Notes::default();
+    std::thread::scope(|scope| {
+        let counter = &acknowledged;
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| scope.spawn(move || visit(address, &format!("{name}-{client}"), counter)))
+            .collect();
+        wait_for("enough is acknowledged", || (counter.load(Ordering::Relaxed) >= target).then_some(()));
+        end();
+        clients.into_iter().for_each(|client| notes.merge(client.join().unwrap()));
+    });
+    notes
 }
 
 fn check(world: &World, process: &Process, notes: &Notes) {
@@ -124,12 +145,16 @@ fn check(world: &World, process: &Process, notes: &Notes) {
     assert_eq!(behaviours as usize, journal.behaviours.len());
 }
 
-/// Visits until the connection breaks.
+/// Visits until the connection breaks; bounded, so that a test that has failed also ends.
 fn visit(address: SocketAddr, name: &str, acknowledged: &AtomicUsize) -> Notes {
     let mut notes = Notes::default();
     // Two connections: decisions and touches are then often handled by different workers.
     if let (Ok(mut decisions), Ok(mut touches)) = (Connection::open(address), Connection::open(address)) {
+        let started = Instant::now();
         for number in 0.. {
+            if started.elapsed() > 2 * PATIENCE {
+                break;
+            }
             let step = visit_once(&mut decisions, &mut touches, &format!("{name}-{number}"), &mut notes);
             match step {
                 Ok(count) => acknowledged.fetch_add(count, Ordering::Relaxed),
@@ -204,7 +229,7 @@ fn resend(process: &Process, notes: &mut Notes, random: &mut Random) {
     let mut keys: Vec<TouchKey> = notes.urls.keys().copied().collect();
     keys.sort_unstable_by_key(|(decision, ad, kind)| (*decision, *ad, *kind as u8));
     for key in keys {
-        if random.next() % 4 == 0 {
+        if random.next().is_multiple_of(4) {
             touch(&mut connection, key, notes).unwrap();
         }
     }

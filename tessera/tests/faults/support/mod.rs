@@ -222,6 +222,12 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// SIGTERM: finish what is open, write what is queued, end.
+    pub fn terminate(&self) {
+        let sent = Command::new("/bin/sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Waits until it has ended by itself.
     pub fn wait_for_exit(&mut self) -> ExitStatus {
         wait_for("the process ends", || self.child.try_wait().unwrap())
