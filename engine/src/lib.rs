@@ -12,6 +12,7 @@ mod http;
 pub mod journal;
 pub mod keys;
 pub mod limits;
+mod linger;
 mod server;
 mod settings;
 pub mod snapshot_cell;

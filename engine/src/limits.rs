@@ -6,6 +6,10 @@ pub const BODY_BYTES_MAX: usize = 256 << 10;
 pub const HEAD_READ_SECS_MAX: u64 = 10;
 /// Seconds a client may take to send its body.
 pub const BODY_READ_SECS_MAX: u64 = 10;
+/// Bytes that are read and thrown away after the last answer, so that a client that is still sending can read it.
+pub const LINGER_BYTES_MAX: usize = 16 << 20;
+/// Seconds that a client may take to close its side after the last answer.
+pub const LINGER_SECS_MAX: u64 = 1;
 /// Open connections per worker; more are closed at once so that memory stays bounded.
 pub const CONNECTIONS_PER_WORKER_MAX: usize = 16_384;
 /// Entries of a worker's event ring: 160 bytes each, more than half a second of 100,000 served ads per second.

@@ -25,6 +25,7 @@ use crate::http::router::Handler;
 use crate::journal::{Journal, JournalConfig};
 use crate::keys::Keys;
 use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HEAD_READ_SECS_MAX};
+use crate::linger::Lingering;
 use crate::settings::EngineSettings;
 use crate::snapshot_cell::SnapshotCell;
 use crate::watch::{WatchCounters, Watcher};
@@ -328,8 +329,9 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(HEAD_READ_SECS_MAX))
-        .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service);
+        // Who has finished sending still waits for answers, and for the acknowledgement of what was recorded.
+        .half_close(true)
+        .serve_connection(TokioIo::new(Lingering::new(stream)), service);
     let mut connection = std::pin::pin!(connection);
     // An error ends the connection; the peer has broken it or the protocol, and there is nobody to tell.
     tokio::select! {

@@ -65,8 +65,17 @@ pub(crate) struct Watcher {
 struct WatchedFile {
     what: Watched,
     path: PathBuf,
-    /// Size and time of the version that was looked at last.
-    seen: Option<(u64, SystemTime)>,
+    /// The version that was looked at last.
+    seen: Option<Version>,
+}
+
+/// What tells one version of a file from another without reading it. Size and time alone are not enough: a restored
+/// backup, or a second replacement within one tick of the file system's clock, can have both in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version {
+    bytes: u64,
+    modified: SystemTime,
+    inode: u64,
 }
 
 impl Watcher {
@@ -129,9 +138,13 @@ impl Watcher {
     }
 }
 
-fn version_of(path: &Path) -> Option<(u64, SystemTime)> {
+fn version_of(path: &Path) -> Option<Version> {
     let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.len(), metadata.modified().ok()?))
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let inode = 0;
+    Some(Version { bytes: metadata.len(), modified: metadata.modified().ok()?, inode })
 }
 
 /// Reads, verifies and publishes one file. The error is for the log only.

@@ -1,5 +1,6 @@
 //! Starting and stopping parts in one process.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +39,8 @@ pub(crate) struct Running {
     pub(crate) engine: Option<Engine>,
     pub(crate) control: Option<Server>,
     analytics: Option<Analytics>,
+    /// Held, never used: see [`lock`].
+    locks: Vec<File>,
 }
 
 struct Analytics {
@@ -50,7 +53,7 @@ impl Running {
     pub(crate) fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| format!("cannot make the data directory `{}`", config.data_dir.display()))?;
-        let mut running = Running { engine: None, control: None, analytics: None };
+        let mut running = Running { engine: None, control: None, analytics: None, locks: Vec::new() };
         match running.start_parts(config, parts) {
             Ok(()) => Ok(running),
             Err(error) => {
@@ -61,6 +64,14 @@ impl Running {
     }
 
     fn start_parts(&mut self, config: &Config, parts: Parts) -> anyhow::Result<()> {
+        // Before anything is changed: a process that cannot run must not publish either.
+        for (part, is_wanted) in
+            [("engine", parts.engine), ("control", parts.control), ("analytics", parts.analytics)]
+        {
+            if is_wanted {
+                self.locks.push(lock(&config.data_dir, part)?);
+            }
+        }
         if parts.control {
             if let Some(directory) = &config.control.source {
                 publish(config, directory)?;
@@ -90,6 +101,21 @@ impl Running {
                 tracing::error!("the analytics thread panicked");
             }
         }
+    }
+}
+
+/// One process per part and data directory. Two engines would use the same sequence numbers in one journal, two writers
+/// would count its events twice. The system lets go of the lock of a killed process.
+fn lock(data_dir: &Path, part: &str) -> anyhow::Result<File> {
+    let path = data_dir.join(format!("{part}.lock"));
+    let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => bail!(
+            "another process runs the {part} part over `{}`\nstop it, or choose another directory with --data-dir",
+            data_dir.display()
+        ),
+        // A file system without locks still works, for those who start one process.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
     }
 }
 

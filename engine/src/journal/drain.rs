@@ -1,5 +1,10 @@
 //! The drain thread: rings in, segment files out, acknowledgements back.
+//!
+//! A touch is acknowledged only when everything that was in any ring when the touch was taken out has been written too:
+//! the ad that it belongs to was served before, perhaps by another worker, and a touch whose ad is lost counts for
+//! nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -18,6 +23,9 @@ const NAMES_KEPT: usize = 2;
 
 pub(super) struct Drain {
     rings: Vec<rtrb::Consumer<Entry>>,
+    /// Entries ever taken out of each ring.
+    taken: Vec<u64>,
+    held: VecDeque<Held>,
     announcements: Receiver<Announcement>,
     segments: SegmentWriter,
     sync: Sync,
@@ -41,6 +49,13 @@ struct Batch {
     done: Vec<Acknowledgement>,
 }
 
+/// Acknowledgements of written events that wait for older entries of other rings.
+struct Held {
+    /// They are due when so many entries have been taken out of each ring and dealt with.
+    until: Vec<u64>,
+    done: Vec<Acknowledgement>,
+}
+
 impl Drain {
     pub(super) fn new(
         rings: Vec<rtrb::Consumer<Entry>>,
@@ -52,6 +67,8 @@ impl Drain {
         clock: fn() -> i64,
     ) -> Drain {
         Drain {
+            taken: vec![0; rings.len()],
+            held: VecDeque::new(),
             rings,
             announcements,
             segments,
@@ -72,10 +89,7 @@ impl Drain {
         loop {
             // Read before the rings: whatever was pushed before the flag was set is then certainly seen.
             let is_stopping = self.stop.load(Ordering::Acquire);
-            self.take_announcements();
-            let is_ready = self.prepare();
-            let has_worked = self.collect();
-            self.write_batch(is_ready);
+            let has_worked = self.step();
             self.sync_when_due(is_stopping);
             if !has_worked {
                 if is_stopping {
@@ -84,6 +98,16 @@ impl Drain {
                 std::thread::park_timeout(IDLE);
             }
         }
+    }
+
+    /// Takes one batch and deals with it. Says whether there was anything.
+    fn step(&mut self) -> bool {
+        self.take_announcements();
+        let is_ready = self.prepare();
+        let has_worked = self.collect();
+        self.write_batch(is_ready);
+        self.release();
+        has_worked
     }
 
     fn take_announcements(&mut self) {
@@ -102,13 +126,14 @@ impl Drain {
 
     /// Moves entries from the rings into the batch, up to its size. Says whether there were any.
     fn collect(&mut self) -> bool {
-        let Drain { rings, batch, segments, .. } = self;
+        let Drain { rings, taken, batch, segments, .. } = self;
         let mut has_worked = false;
-        for ring in rings {
+        for (ring, taken) in rings.iter_mut().zip(taken) {
             while batch.bytes.len() < WRITE_BATCH_BYTES
                 && let Ok(entry) = ring.pop()
             {
                 has_worked = true;
+                *taken += 1;
                 batch.push(segments.next_sequence(), entry);
             }
         }
@@ -155,6 +180,8 @@ impl Drain {
         if self.batch.records == 0 {
             return;
         }
+        // Before the write: what is pushed meanwhile is younger than everything in the batch.
+        let backlog = self.backlog();
         let is_written = is_ready && self.try_append().map_err(|error| self.refuse(&error)).is_ok();
         if is_written {
             count(&self.counters.appended, self.batch.records);
@@ -163,7 +190,29 @@ impl Drain {
             count(&self.counters.served_dropped_disk, self.batch.served);
             count(&self.counters.events_refused_disk, self.batch.acknowledged);
         }
-        self.batch.finish(if is_written { Ok(()) } else { Err(AppendError::Disk) });
+        match backlog.filter(|_| is_written) {
+            Some(until) => self.held.push_back(Held { until, done: std::mem::take(&mut self.batch.done) }),
+            None => answer(&mut self.batch.done, if is_written { Ok(()) } else { Err(AppendError::Disk) }),
+        }
+        self.batch.clear();
+    }
+
+    /// How far the rings must be emptied before the batch's events may be acknowledged; `None` when nothing is left.
+    fn backlog(&self) -> Option<Vec<u64>> {
+        if self.batch.done.is_empty() || self.rings.iter().all(|ring| ring.slots() == 0) {
+            return None;
+        }
+        Some(self.rings.iter().zip(&self.taken).map(|(ring, taken)| taken + ring.slots() as u64).collect())
+    }
+
+    /// Acknowledges what has waited long enough. Everything taken out of the rings so far has been dealt with.
+    fn release(&mut self) {
+        while let Some(held) = self.held.front_mut()
+            && held.until.iter().zip(&self.taken).all(|(until, taken)| taken >= until)
+        {
+            answer(&mut held.done, Ok(()));
+            self.held.pop_front();
+        }
     }
 
     /// Appends the batch, and forces it to the disk if acknowledgements promise that.
@@ -220,14 +269,47 @@ impl Batch {
         self.records += 1;
     }
 
-    fn finish(&mut self, result: Result<(), AppendError>) {
-        for done in self.done.drain(..) {
-            // The client may have gone; its event is written all the same.
-            let _ = done.send(result);
-        }
+    fn clear(&mut self) {
         self.bytes.clear();
         self.records = 0;
         self.served = 0;
         self.acknowledged = 0;
+    }
+}
+
+fn answer(acknowledgements: &mut Vec<Acknowledgement>, result: Result<(), AppendError>) {
+    for done in acknowledgements.drain(..) {
+        // The client may have gone; its event is written all the same.
+        let _ = done.send(result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::tests::{click, read_all, served};
+
+    #[test]
+    fn a_touch_is_acknowledged_after_every_ad_served_before_it_is_written() {
+        const ADS: u64 = 30_000;
+        let directory = tempfile::tempdir().unwrap();
+        let (mut touches, first) = rtrb::RingBuffer::new(1);
+        let (mut ads, second) = rtrb::RingBuffer::new(ADS as usize);
+        let segments = SegmentWriter::open(directory.path(), 1, 7).unwrap();
+        let (_announcer, announcements) = std::sync::mpsc::sync_channel(1);
+        let (counters, stop) = (Arc::default(), Arc::default());
+        let rings = vec![first, second];
+        let mut drain = Drain::new(rings, announcements, segments, Sync::Off, counters, stop, || 7);
+        // More than one batch of ads in the ring that is emptied last, then a touch in the one that is emptied first.
+        (0..ADS).for_each(|id| ads.push(Entry::Served(served(id.into()))).unwrap());
+        let (done, mut touch) = tokio::sync::oneshot::channel();
+        touches.push(Entry::Acknowledged { events: Box::new([click(u128::from(ADS) - 1)]), done }).unwrap();
+        let mut batches = 0;
+        while touch.try_recv().is_err() {
+            assert!(drain.step(), "never acknowledged");
+            batches += 1;
+        }
+        assert!(batches > 1);
+        assert_eq!(read_all(directory.path()).len() as u64, ADS + 1);
     }
 }

@@ -1,8 +1,9 @@
 //! The event journal's writing side: per-worker rings, one drain thread, segment files.
 //!
 //! Workers hand events over through bounded single-producer rings and never wait for the disk. Served ads are fire and
-//! forget; touches and behaviour carry an acknowledgement that fires after the bytes have been written to the file, so
-//! that what was acknowledged survives the death of the process (and, with [`Sync::Always`], of the machine).
+//! forget; touches and behaviour carry an acknowledgement that fires after the bytes have been written to the file, and
+//! those of every ad served before, so that what was acknowledged survives the death of the process (and, with
+//! [`Sync::Always`], of the machine) and can be counted.
 //!
 //! Drop policy: drop the newest, counted by kind and reason. Served ads leave the last part of each ring to touches.
 //! A full or failing disk costs events, never decisions: writes are retried every
@@ -227,15 +228,38 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tessera_wire::event::{Touch, TouchKind};
+    use tessera_wire::event::{Arm, Mode, Tier, Touch, TouchKind};
     use tessera_wire::journal::{HEADER_BYTES, Record, read_record};
 
-    fn click(decision_id: u128) -> Event {
+    pub(super) fn click(decision_id: u128) -> Event {
         let kind = TouchKind::Click;
         Event::Touch(Touch { decision_id, ad: 0, kind, at_ms: 1, value_micros: 0, currency: [0; 3] })
     }
 
-    fn read_all(directory: &std::path::Path) -> Vec<(u64, Event)> {
+    pub(super) fn served(decision_id: u128) -> Served {
+        Served {
+            decision_id,
+            ad: 0,
+            at_ms: 1,
+            generation: 1,
+            posterior_generation: 0,
+            placement: 0,
+            campaign: 0,
+            template: 0,
+            combination: 0,
+            offer: 0,
+            rule: 0,
+            arm: Arm::Personalized,
+            tier: Tier::Full,
+            mode: Mode::Full,
+            context: [0; tessera_wire::limits::CONTEXT_FIELDS_MAX],
+            propensity: 1.0,
+            is_learnable: true,
+            subject: 0,
+        }
+    }
+
+    pub(super) fn read_all(directory: &std::path::Path) -> Vec<(u64, Event)> {
         let mut names: Vec<_> =
             std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         names.sort();

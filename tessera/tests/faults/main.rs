@@ -1,0 +1,22 @@
+//! What the whole process does when something breaks: it is killed, fed junk, given damaged files, a full disk or a taken
+//! port. Each test runs the real binary as a child process with directories and ports of its own, and speaks HTTP to it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+mod bad_files;
+mod bad_requests;
+mod full_disk;
+mod kill;
+mod learning;
+mod rude_clients;
+mod start;
