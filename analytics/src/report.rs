@@ -151,6 +151,8 @@ pub struct SegmentCombinations {
 pub struct Totals {
     /// How far the journal has taken effect.
     pub position: Position,
+    /// First segment that a restart reads again: older segment files may be deleted, this one and later ones not.
+    pub needed_segment: u64,
     /// Counters by name: `read`, `stored`, `duplicate`, `unjoined`, `unnamed`, `waiting`, `evicted`, `damaged`, ..
     pub counters: BTreeMap<String, i64>,
     /// Posterior tables published.
@@ -274,6 +276,7 @@ impl Report {
         let newest_served_ms = (progress.watermark_ms != i64::MIN).then_some(progress.watermark_ms);
         Ok(Totals {
             position: progress.position,
+            needed_segment: progress.replay_segment.min(progress.position.segment),
             counters: counters.collect::<Result<_, _>>()?,
             posterior_generation: unsigned(generation.unwrap_or(0)),
             newest_served_ms,

@@ -116,7 +116,9 @@ impl Publisher {
         let path = self.path_of(generation);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(PublishError::Unknown { generation }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(PublishError::Unknown { generation });
+            }
             Err(cause) => return Err(PublishError::Io { path, cause }),
         };
         let bundle = decode(&bytes).map_err(|cause| PublishError::Damaged { generation, cause })?;

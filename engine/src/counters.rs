@@ -88,7 +88,8 @@ impl Shard {
         self.modes[mode as usize].add(1);
         self.served.add(ads as u64);
         self.no_fill.add(empty_placements as u64);
-        let bucket = LATENCY_BOUNDS_US.iter().position(|bound| micros <= *bound).unwrap_or(LATENCY_BOUNDS_US.len());
+        let bucket =
+            LATENCY_BOUNDS_US.iter().position(|bound| micros <= *bound).unwrap_or(LATENCY_BOUNDS_US.len());
         self.latency[bucket].add(1);
         self.latency_sum_us.add(micros);
     }
@@ -133,7 +134,11 @@ impl Shard {
 pub fn render(shards: &[Arc<Shard>], out: &mut String) {
     family(out, "decide_requests_total", "counter", "Decisions by the best tier in the answer.");
     for (index, tier) in TIERS.iter().enumerate() {
-        line(out, &format!("decide_requests_total{{tier=\"{tier}\"}}"), sum(shards, |shard| shard.tiers[index].get()));
+        line(
+            out,
+            &format!("decide_requests_total{{tier=\"{tier}\"}}"),
+            sum(shards, |shard| shard.tiers[index].get()),
+        );
     }
     family(out, "consent_decisions_total", "counter", "Decisions by consent mode.");
     for (index, mode) in MODES.iter().enumerate() {
@@ -142,16 +147,29 @@ pub fn render(shards: &[Arc<Shard>], out: &mut String) {
     }
     single(out, "decide_ads_total", "Ads in answers.", sum(shards, |shard| shard.served.get()));
     single(out, "decide_no_fill_total", "Placements left empty.", sum(shards, |shard| shard.no_fill.get()));
-    single(out, "decide_unlogged_total", "Ads served but not queued.", sum(shards, |shard| shard.unlogged.get()));
+    single(
+        out,
+        "decide_unlogged_total",
+        "Ads served but not queued.",
+        sum(shards, |shard| shard.unlogged.get()),
+    );
     render_latency(shards, out);
     family(out, "events_ingested_total", "counter", "Events written to the journal by type.");
     for (index, touch) in TOUCHES.iter().enumerate() {
-        line(out, &format!("events_ingested_total{{type=\"{touch}\"}}"), sum(shards, |shard| shard.touches[index].get()));
+        line(
+            out,
+            &format!("events_ingested_total{{type=\"{touch}\"}}"),
+            sum(shards, |shard| shard.touches[index].get()),
+        );
     }
     line(out, "events_ingested_total{type=\"behaviour\"}", sum(shards, |shard| shard.behaviours.get()));
     family(out, "http_refused_total", "counter", "Requests refused by reason.");
     for (index, (_, name)) in Refusal::ALL.iter().enumerate() {
-        line(out, &format!("http_refused_total{{reason=\"{name}\"}}"), sum(shards, |shard| shard.refusals[index].get()));
+        line(
+            out,
+            &format!("http_refused_total{{reason=\"{name}\"}}"),
+            sum(shards, |shard| shard.refusals[index].get()),
+        );
     }
     family(out, "http_connections", "gauge", "Open connections on the data port.");
     line(out, "http_connections", sum(shards, |shard| shard.connections.load(Ordering::Relaxed)));

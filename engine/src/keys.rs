@@ -63,17 +63,23 @@ fn read_key(path: &Path) -> io::Result<[u8; 32]> {
     let mut text = String::new();
     std::fs::File::open(path)?.take(256).read_to_string(&mut text)?;
     unhex(text.trim()).ok_or_else(|| {
-        let what = format!("`{}` must hold 64 hexadecimal digits; delete it to have a new key made", path.display());
+        let what =
+            format!("`{}` must hold 64 hexadecimal digits; delete it to have a new key made", path.display());
         io::Error::new(io::ErrorKind::InvalidData, what)
     })
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+        .collect()
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text.chars().map(|digit| digit.to_digit(16).map(|value| value as u8)).collect::<Option<_>>()?;
+    let digits: Vec<u8> =
+        text.chars().map(|digit| digit.to_digit(16).map(|value| value as u8)).collect::<Option<_>>()?;
     let mut key = [0; 32];
     (digits.len() == 64).then(|| {
         for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {

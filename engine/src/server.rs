@@ -94,8 +94,11 @@ impl Engine {
     ) -> Result<Engine, StartError> {
         // Ports first: they are what most often fails, and nothing has been touched yet.
         let (data_address, listeners) = listen_all(settings.listen, settings.workers)?;
-        let admin = listen(settings.admin_listen, false)
-            .map_err(|cause| StartError::Listen { address: settings.admin_listen, is_admin: true, cause })?;
+        let admin = listen(settings.admin_listen, false).map_err(|cause| StartError::Listen {
+            address: settings.admin_listen,
+            is_admin: true,
+            cause,
+        })?;
         let admin_address = admin.local_addr().map_err(StartError::System)?;
         let keys = Keys::load_or_create(&settings.key_directory)
             .map_err(|cause| StartError::Keys { directory: settings.key_directory.clone(), cause })?;
@@ -103,8 +106,12 @@ impl Engine {
         let snapshots = Arc::new(SnapshotCell::new(journal.announcer()));
         let geography = Arc::new(GeoCell::default());
         let watch_counters = Arc::new(WatchCounters::default());
-        let mut watcher =
-            Watcher::new(&settings.files, Arc::clone(&snapshots), Arc::clone(&geography), Arc::clone(&watch_counters));
+        let mut watcher = Watcher::new(
+            &settings.files,
+            Arc::clone(&snapshots),
+            Arc::clone(&geography),
+            Arc::clone(&watch_counters),
+        );
         watcher.look();
         let shards: Arc<[Arc<Shard>]> = ends.iter().map(|_| Arc::new(Shard::default())).collect();
         let state = AdminState {
@@ -162,7 +169,8 @@ fn responder(
     geography: Arc<GeoCell>,
     keys: Keys,
 ) -> Result<Responder, StartError> {
-    let devices = DeviceClassifier::new().map_err(|error| StartError::System(std::io::Error::other(error)))?;
+    let devices =
+        DeviceClassifier::new().map_err(|error| StartError::System(std::io::Error::other(error)))?;
     Ok(Responder {
         snapshots,
         geography,
@@ -187,7 +195,10 @@ fn open_journal(settings: &EngineSettings) -> Result<crate::journal::Opened, Sta
 }
 
 /// One listener per worker on the same port; the kernel spreads connections over them.
-fn listen_all(address: SocketAddr, workers: usize) -> Result<(SocketAddr, Vec<std::net::TcpListener>), StartError> {
+fn listen_all(
+    address: SocketAddr,
+    workers: usize,
+) -> Result<(SocketAddr, Vec<std::net::TcpListener>), StartError> {
     let failed = |cause| StartError::Listen { address, is_admin: false, cause };
     // Several listeners may share a port only if all ask for it, so a foreign server on it must be found first.
     drop(listen(address, false).map_err(failed)?);
@@ -270,7 +281,8 @@ where
     F: FnOnce() -> Fut + Send + 'static,
     Fut: Future<Output = ()> + 'static,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::System)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::System)?;
     let thread = std::thread::Builder::new().name(name.into());
     thread.spawn(move || runtime.block_on(LocalSet::new().run_until(main()))).map_err(StartError::System)
 }

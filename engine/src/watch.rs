@@ -24,7 +24,7 @@ const OFFSETS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What happened to watched files.
 #[derive(Debug, Default)]
-pub struct WatchCounters {
+pub(crate) struct WatchCounters {
     swapped: [AtomicU64; 3],
     refused: [AtomicU64; 3],
 }
@@ -77,8 +77,11 @@ impl Watcher {
         counters: Arc<WatchCounters>,
     ) -> Watcher {
         // Location first: the first decision should already know where its visitor is.
-        let watched = [(Watched::Geo, files.geo.clone()), (Watched::Posteriors, Some(files.posteriors.clone())),
-            (Watched::Bundle, Some(files.bundle.clone()))];
+        let watched = [
+            (Watched::Geo, files.geo.clone()),
+            (Watched::Posteriors, Some(files.posteriors.clone())),
+            (Watched::Bundle, Some(files.bundle.clone())),
+        ];
         let files = watched
             .into_iter()
             .filter_map(|(what, path)| Some(WatchedFile { what, path: path?, seen: None }))

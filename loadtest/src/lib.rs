@@ -1,10 +1,15 @@
 //! Load and truth: the simulated world in which Tessera is judged.
 //!
-//! [`environment`] is the reference environment of the learning measurements; [`population`] is the demo's audience.
+//! [`environment`] is the reference environment of the learning measurements; [`population`] is the demo's audience, and
+//! [`drive`] sends that audience to a running engine over HTTP.
 //!
 //! Guarantees: everything is a function of a seed, so that any run can be repeated.
 //!
 //! Not here: the open-loop load generator (a later change) and the models under test (`tessera-analytics`).
 
+mod client;
+pub mod drive;
 pub mod environment;
+pub mod population;
 pub mod random;
+mod visit;

@@ -1,5 +1,7 @@
 //! The environment is the one that the learning references were measured in.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 use serde_json::Value;
 use tessera_loadtest::environment::{CONTEXTS, Environment, Preset};
 use tessera_loadtest::random::uniform;

@@ -11,11 +11,11 @@ mod test;
 mod value;
 mod vocabulary;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::ast::{File, Name, SegmentItem};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostic, Place, Sink};
+use crate::diagnostic::{Diagnostic, LineIndex, Place, Sink};
 use crate::hir::{Condition, Unit};
 use crate::{Extra, Names};
 
@@ -41,11 +41,32 @@ pub(crate) struct Source {
 
 pub(crate) struct Checker<'a> {
     names: &'a Names,
+    catalog: CatalogIndex<'a>,
     sink: &'a mut Sink,
     vocabulary: Vocabulary,
     segments: BTreeMap<String, Segment<'a>>,
     /// Nodes of the condition being built, its segments expanded.
     nodes: usize,
+    /// Nodes of all conditions so far.
+    program_nodes: usize,
+}
+
+/// Catalog names by text: a catalog can have as many creatives as there are rules that name one.
+struct CatalogIndex<'a> {
+    placements: HashMap<&'a str, u32>,
+    templates: HashMap<&'a str, u32>,
+    creatives: HashMap<&'a str, u32>,
+}
+
+impl<'a> CatalogIndex<'a> {
+    fn new(names: &'a Names) -> CatalogIndex<'a> {
+        let index = |list: &'a [String]| list.iter().map(String::as_str).zip(0u32..).collect();
+        CatalogIndex {
+            placements: index(&names.placements),
+            templates: index(&names.templates),
+            creatives: index(&names.creatives),
+        }
+    }
 }
 
 /// A segment on its way from text to condition.
@@ -68,11 +89,18 @@ pub(crate) fn check<'a>(
     files: &'a [File],
     names: &'a Names,
     extras: &[Extra],
-    lines: &dyn Fn(Place) -> usize,
+    lines: &LineIndex,
     sink: &'a mut Sink,
 ) -> Checked {
-    let mut checker =
-        Checker { names, sink, vocabulary: Vocabulary::new(), segments: BTreeMap::new(), nodes: 0 };
+    let mut checker = Checker {
+        names,
+        catalog: CatalogIndex::new(names),
+        sink,
+        vocabulary: Vocabulary::new(),
+        segments: BTreeMap::new(),
+        nodes: 0,
+        program_nodes: 0,
+    };
     let mut checked = Checked::default();
     for file in files {
         checker.purposes(&file.purposes);
@@ -82,10 +110,13 @@ pub(crate) fn check<'a>(
     checker.collect_segments(files);
     checked.unit.segments = checker.all_segments();
     checker.rules(files, lines, &mut checked);
-    checker.report_unused_segments();
     checker.tests(files, &mut checked);
     checked.unit.signals = checker.vocabulary.signals();
-    checker.placements_without_fallback(files, &checked);
+    // What is missing is known only when everything else was understood.
+    if !checker.sink.has_errors() {
+        checker.report_unused_segments();
+        checker.placements_without_fallback(files, &checked);
+    }
     checked
 }
 

@@ -110,7 +110,8 @@ pub const REGISTRY: [Entry; 32] = [
     entry(
         Code::E005,
         "too much source",
-        "One file has at most 4 MiB, and one compilation at most 10,000 files. Split large rule sets by campaign.",
+        "One file has at most 4 MiB, one compilation at most 10,000 files, one text at most 1,024 bytes. \
+         Split large rule sets by campaign.",
         "(a file of 5 MiB)",
     ),
     entry(

@@ -1,5 +1,7 @@
 //! ISO 3166-1 alpha-2 country codes, so that a misspelt country is an error and not a rule that never matches.
 
+use crate::nearest::nearest;
+
 /// Every assigned code, and `XK` for Kosovo, which geographic databases report.
 pub(crate) const COUNTRIES: &str = "\
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ \
@@ -13,6 +15,14 @@ pub(crate) const COUNTRIES: &str = "\
 /// Is this an assigned country code, in upper case?
 pub(crate) fn is_country(code: &str) -> bool {
     COUNTRIES.split_ascii_whitespace().any(|country| country == code)
+}
+
+/// The code that was probably meant.
+pub(crate) fn near_country(text: &str) -> Option<&'static str> {
+    match text {
+        "UK" | "uk" => Some("GB"),
+        _ => nearest(text, COUNTRIES.split_ascii_whitespace()),
+    }
 }
 
 #[cfg(test)]

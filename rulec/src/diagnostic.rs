@@ -241,6 +241,28 @@ fn floor_boundary(text: &str, byte: usize) -> usize {
     byte
 }
 
+/// Where the lines of all files start, because thousands of rules ask for their line.
+#[derive(Debug)]
+pub(crate) struct LineIndex {
+    starts: Vec<Vec<u32>>,
+}
+
+impl LineIndex {
+    pub(crate) fn new(files: &[SourceFile]) -> LineIndex {
+        let starts = |file: &SourceFile| {
+            let breaks = file.text.bytes().zip(1u32..).filter(|(byte, _)| *byte == b'\n');
+            std::iter::once(0).chain(breaks.map(|(_, next)| next)).collect()
+        };
+        LineIndex { starts: files.iter().map(starts).collect() }
+    }
+
+    /// Line of a place's first byte, counted from one; zero for nowhere.
+    pub(crate) fn line_of(&self, place: Place) -> usize {
+        let starts = self.starts.get(place.file as usize);
+        starts.map_or(0, |starts| starts.partition_point(|start| *start <= place.start))
+    }
+}
+
 /// Collects diagnostics up to the limit.
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
@@ -282,6 +304,17 @@ mod tests {
         assert_eq!(line_column("ăb\nțx", 1), (1, 1));
         assert_eq!(line_column("ăb\nțx", 6), (2, 2));
         assert_eq!(line_column("ăb\nțx", 99), (2, 3));
+    }
+
+    #[test]
+    fn the_line_index_agrees_with_counting() {
+        let file = SourceFile { path: String::new(), text: "a\n\nbc\n".into() };
+        let index = LineIndex::new(std::slice::from_ref(&file));
+        for start in 0..6 {
+            let place = Place { file: 0, start, end: start };
+            assert_eq!(index.line_of(place), line_column(&file.text, start as usize).0);
+        }
+        assert_eq!(index.line_of(Place::NOWHERE), 0);
     }
 
     #[test]

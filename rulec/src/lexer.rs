@@ -5,6 +5,7 @@
 //!
 //! Cost: linear. Not here: what the tokens mean.
 
+use tessera_rulevm::limits::WORD_BYTES_MAX;
 use tessera_wire::signal::NUMBER_SCALE;
 
 use crate::codes::Code;
@@ -168,6 +169,7 @@ impl Lexer<'_> {
                 '\n' => break,
                 _ if found == '"' || found == close => {
                     self.at = start + offset + found.len_utf8();
+                    self.report_long_text(start, value.len());
                     self.push(TokenKind::Text(value), start);
                     return;
                 }
@@ -181,6 +183,13 @@ impl Lexer<'_> {
                 .label("a text ends with `\"` on the same line"),
         );
         self.push(TokenKind::Text(value), start);
+    }
+
+    fn report_long_text(&mut self, start: usize, length: usize) {
+        if length > WORD_BYTES_MAX {
+            let message = format!("this text has more than {WORD_BYTES_MAX} bytes");
+            self.sink.push(Diagnostic::new(Code::E005, self.place(start, self.at), message));
+        }
     }
 
     fn sign(&mut self, first: char) {

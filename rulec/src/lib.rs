@@ -34,7 +34,7 @@ pub use lower::{Lowered, lower};
 pub use nearest::nearest;
 
 use check::Checked;
-use diagnostic::Sink;
+use diagnostic::{LineIndex, Sink};
 
 /// What rules may refer to by name. Ids are indices in the given order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -127,8 +127,8 @@ fn compile_into(
     }
     let trees: Vec<ast::File> =
         files.iter().zip(0u32..).map(|(file, index)| parser::parse(&file.text, index, sink)).collect();
-    let line = |place: Place| line_of(files, place);
-    let checked = check::check(&trees, names, extras, &line, sink);
+    let lines = LineIndex::new(files);
+    let checked = check::check(&trees, names, extras, &lines, sink);
     if sink.has_errors() {
         return None;
     }
@@ -147,7 +147,7 @@ fn compile_into(
         }
     };
     testing::run(&verified, &checked, sink);
-    Some((verified.into_program(), source_map(files, &checked, literals)))
+    Some((verified.into_program(), source_map(files, &checked, &lines, literals)))
 }
 
 fn report_too_much_source(files: &[SourceFile], sink: &mut Sink) {
@@ -163,23 +163,24 @@ fn report_too_much_source(files: &[SourceFile], sink: &mut Sink) {
     }
 }
 
-fn source_map(files: &[SourceFile], checked: &Checked, literals: Vec<String>) -> SourceMap {
+fn source_map(
+    files: &[SourceFile],
+    checked: &Checked,
+    lines: &LineIndex,
+    literals: Vec<String>,
+) -> SourceMap {
     let rules = checked.sources.iter().map(|source| SourceRule {
         name: source.name.clone(),
         file: source.place.file,
         start: source.place.start,
         end: source.place.end,
-        line: u32::try_from(line_of(files, source.place)).unwrap_or(u32::MAX),
+        line: u32::try_from(lines.line_of(source.place)).unwrap_or(u32::MAX),
     });
     SourceMap {
         files: files.iter().map(|file| (file.path.clone(), file.text.clone())).collect(),
         rules: rules.collect(),
         literals,
     }
-}
-
-fn line_of(files: &[SourceFile], place: Place) -> usize {
-    files.get(place.file as usize).map_or(0, |file| line_column(&file.text, place.start as usize).0)
 }
 
 fn count<T>(list: &[T]) -> u32 {

@@ -12,13 +12,15 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     if length > NAME_CHARS_MAX {
         return None;
     }
-    let allowed = (length / 3).max(1);
+    // Among one or two letters everything is a neighbour of everything: only another case is a typo.
+    let allowed = if length < 3 { 0 } else { length / 3 };
+    let name = name.to_lowercase();
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         if candidate.chars().count().abs_diff(length) > allowed {
             continue;
         }
-        let distance = distance(&name.to_lowercase(), &candidate.to_lowercase());
+        let distance = distance(&name, &candidate.to_lowercase());
         if distance <= allowed && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, candidate));
         }
@@ -62,6 +64,8 @@ mod tests {
         assert_eq!(nearest("tabet", words), Some("tablet"));
         assert_eq!(nearest("fridge", words), None);
         assert_eq!(nearest("", words), None);
+        assert_eq!(nearest("TV", words), Some("tv"));
+        assert_eq!(nearest("tx", words), None);
         assert_eq!(nearest("wen", ["when", "then"]), Some("when"));
     }
 

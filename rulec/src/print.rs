@@ -212,6 +212,27 @@ mod tests {
     }
 
     #[test]
+    fn literals_say_what_they_test_and_how() {
+        let origin = tessera_wire::program::Origin::Context("age".to_owned());
+        let attribute = tessera_wire::program::Attribute {
+            name: "age".to_owned(),
+            kind: tessera_wire::signal::Kind::Number,
+            currency: String::new(),
+            origin,
+            gates: tessera_wire::signal::Gates::NONE,
+            needs_text: false,
+        };
+        let signal = Signal { ty: Type::Number(None), attribute };
+        let adult = Check::InRanges(vec![(18 * NUMBER_SCALE, 24 * NUMBER_SCALE)]);
+        assert_eq!(literal(&signal, Polarity::Holds, &adult), "age in 18..24");
+        assert_eq!(literal(&signal, Polarity::Fails, &adult), "not (age in 18..24)");
+        assert_eq!(literal(&signal, Polarity::Possibly, &adult), "possibly(age in 18..24)");
+        assert_eq!(literal(&signal, Polarity::NotDefinitely, &adult), "not definitely(age in 18..24)");
+        assert_eq!(literal(&signal, Polarity::Holds, &Check::Known), "age is known");
+        assert_eq!(literal(&signal, Polarity::NotDefinitely, &Check::Known), "age is unknown");
+    }
+
+    #[test]
     fn spans_print_in_their_largest_unit() {
         assert_eq!(span_text(86_400_000 * 90), "90 days");
         assert_eq!(span_text(3_600_000 * 36), "36 hours");

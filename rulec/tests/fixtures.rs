@@ -29,7 +29,9 @@ fn cases() -> Vec<Case> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder("fixtures/rules"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md") && !path.ends_with("README.md"))
+        .filter(|path| {
+            path.extension().is_some_and(|extension| extension == "md") && !path.ends_with("README.md")
+        })
         .collect();
     paths.sort();
     let mut cases = Vec::new();
@@ -45,10 +47,14 @@ fn read_cases(file: &str, text: &str, cases: &mut Vec<Case>) {
     let first = cases.len();
     while let Some(line) = lines.next() {
         if line.starts_with('#') {
-            cases.push(Case { title: format!("{file}: {}", line.trim_matches(['#', ' '])), ..Case::default() });
+            cases.push(Case {
+                title: format!("{file}: {}", line.trim_matches(['#', ' '])),
+                ..Case::default()
+            });
         } else if let Some(kind) = line.strip_prefix("```") {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            let case = cases.get_mut(first..).and_then(<[Case]>::last_mut).expect("a block before any heading");
+            let case =
+                cases.get_mut(first..).and_then(<[Case]>::last_mut).expect("a block before any heading");
             add_block(case, kind, &block);
         }
     }
@@ -128,7 +134,10 @@ fn every_case_behaves_as_written() {
         let summary: Vec<String> = found.iter().map(|found| where_and_what(found, &case.files)).collect();
         let output: String = found.iter().map(|found| found.render(&case.files)).collect();
         if summary != case.diagnostics {
-            failures.push(format!("{}\nexpected {:?}\nfound {summary:?}\n{output}", case.title, case.diagnostics));
+            failures.push(format!(
+                "{}\nexpected {:?}\nfound {summary:?}\n{output}",
+                case.title, case.diagnostics
+            ));
         } else if case.output.as_deref().is_some_and(|expected| normalized(expected) != normalized(&output)) {
             failures.push(format!("{}\nprints instead:\n{output}", case.title));
         }
@@ -151,4 +160,16 @@ fn every_code_has_a_case_and_is_documented() {
         let is_too_large_to_write_down = ["E005", "E080"].contains(&code.as_str());
         assert!(is_too_large_to_write_down || with_cases.contains(&code), "no case shows {code}");
     }
+}
+
+#[test]
+fn the_complete_file_in_the_documentation_compiles() {
+    let language = std::fs::read_to_string(folder("docs/LANGUAGE.md")).unwrap();
+    let text = language.split("```rules\n").nth(1).unwrap().split("```").next().unwrap().to_owned();
+    let files = [SourceFile { path: "LANGUAGE.md".to_owned(), text }];
+    let found = match compile(&files, &names(DEFAULT_CATALOG), &[]) {
+        Ok(compiled) => compiled.warnings,
+        Err(diagnostics) => diagnostics,
+    };
+    assert!(found.is_empty(), "{}", found.iter().map(|found| found.render(&files)).collect::<String>());
 }

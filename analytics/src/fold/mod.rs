@@ -193,6 +193,11 @@ impl Fold {
         self.expire_waiting(delta);
     }
 
+    /// The journal's time, or a record's own before the first served record.
+    fn time_ms(&self, at_ms: i64) -> i64 {
+        if self.watermark_ms == i64::MIN { at_ms } else { self.watermark_ms }
+    }
+
     /// Ads served before this can no longer be joined.
     fn cutoff_ms(&self) -> i64 {
         self.watermark_ms.saturating_sub(self.config.attribution_window_ms)
@@ -210,8 +215,8 @@ impl Fold {
     fn apply_touch(&mut self, touch: &Touch, delta: &mut Delta) {
         if self.joins.get_mut((touch.decision_id, touch.ad), self.cutoff_ms()).is_some() {
             self.count_touch(touch, delta);
-        } else if self.waiting.insert(*touch, self.watermark_ms) {
-            delta.waiting.push(WaitingChange::Add(*touch, self.watermark_ms));
+        } else if self.waiting.insert(*touch, self.time_ms(touch.at_ms)) {
+            delta.waiting.push(WaitingChange::Add(*touch, self.time_ms(touch.at_ms)));
             delta.tally.waiting += 1;
             self.expire_waiting(delta);
         } else {
@@ -263,7 +268,7 @@ impl Fold {
     }
 
     fn apply_behaviour(&mut self, behaviour: &Behaviour, delta: &mut Delta) {
-        let is_new = self.messages.insert(&behaviour.message_id, self.watermark_ms);
+        let is_new = self.messages.insert(&behaviour.message_id, self.time_ms(behaviour.at_ms));
         self.messages.evict(self.cutoff_ms(), self.config.messages_max);
         if !is_new {
             delta.tally.duplicate += 1;

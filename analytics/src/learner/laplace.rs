@@ -143,3 +143,65 @@ fn probability(weights: &[f64], active: &[u16]) -> f64 {
     let eta: f64 = active.iter().map(|weight| weights[usize::from(*weight)]).sum();
     1.0 / (1.0 + (-eta).exp())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two fields' worth of features on 40 trials, some without a click.
+    fn sample() -> (Vec<u16>, Vec<Trial>) {
+        let features = (0..40u16).flat_map(|i| [0, 1 + i % 5, 6 + i % 4]).collect();
+        let trials = (0..40u32)
+            .map(|i| Trial { impressions: f64::from(20 + i * 7 % 50), clicks: f64::from(i * i % 4) })
+            .collect();
+        (features, trials)
+    }
+
+    const MEAN: [f64; 10] = [-3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+    const PRECISION: [f64; 10] = [1.0, 25.0, 25.0, 25.0, 25.0, 25.0, 40.0, 40.0, 40.0, 40.0];
+
+    fn problem<'a>(features: &'a [u16], trials: &'a [Trial]) -> Problem<'a> {
+        Problem { features, stride: 3, trials, prior_mean: &MEAN, prior_precision: &PRECISION }
+    }
+
+    #[test]
+    fn the_gradient_vanishes_at_the_mode() {
+        let (features, trials) = sample();
+        let problem = problem(&features, &trials);
+        let start = problem.gradient(&MEAN).iter().fold(0.0, |max: f64, g| max.max(g.abs()));
+        let fit = problem.fit_cold().unwrap();
+        let end = problem.gradient(&fit.mode).iter().fold(0.0, |max: f64, g| max.max(g.abs()));
+        assert!(start > 1.0 && end < 1e-3, "from {start} to {end}");
+    }
+
+    #[test]
+    fn a_warm_start_finds_the_mode_of_a_cold_one() {
+        let (features, mut trials) = sample();
+        let previous = problem(&features, &trials).fit_cold().unwrap().mode;
+        for trial in &mut trials {
+            trial.impressions *= 1.1;
+        }
+        trials[3].clicks += 2.0;
+        let problem = problem(&features, &trials);
+        let (cold, warm) = (problem.fit_cold().unwrap(), problem.fit_warm(&previous).unwrap());
+        for (cold, warm) in cold.mode.iter().zip(&warm.mode) {
+            assert!((cold - warm).abs() < CONVERGED_STEP, "{cold} and {warm}");
+        }
+    }
+
+    #[test]
+    fn without_data_the_posterior_is_the_prior() {
+        let fit = problem(&[], &[]).fit_cold().unwrap();
+        assert_eq!(fit.mode, MEAN);
+        for (weight, precision) in PRECISION.iter().enumerate() {
+            assert!((fit.factor.row(weight)[weight].powi(2) - precision).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn certain_clicks_do_not_run_away() {
+        let trials = [Trial { impressions: 1e6, clicks: 1e6 }];
+        let fit = problem(&[0, 1, 6], &trials).fit_cold().unwrap();
+        assert!(fit.mode.iter().all(|weight| weight.is_finite() && weight.abs() < 30.0));
+    }
+}

@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue,
+};
 use hyper::{Method, Response, StatusCode, Uri};
 use serde::Serialize;
 use tessera_analytics::report::{Report, Totals, Window};
@@ -112,9 +114,10 @@ impl Api {
             (&Method::GET, "/v1/status") => self.status(),
             (&Method::GET, "/v1/bundles") => self.bundles(),
             (&Method::POST, "/v1/publish") => self.publish(),
-            (&Method::GET, "/v1/reports/lift") => {
-                json(StatusCode::OK, &self.report()?.lift(call.query("campaign"), Window::ALL).map_err(Problem::report)?)
-            }
+            (&Method::GET, "/v1/reports/lift") => json(
+                StatusCode::OK,
+                &self.report()?.lift(call.query("campaign"), Window::ALL).map_err(Problem::report)?,
+            ),
             (&Method::GET, "/v1/reports/combinations") => self.combinations(call),
             (&Method::POST, path) => match activation(path) {
                 Some(generation) => self.activate(generation),
@@ -129,7 +132,11 @@ impl Api {
         if let Some(key) = &self.settings.api_key
             && bearer != Some(key)
         {
-            return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "send the API key as a bearer token"));
+            return Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "send the API key as a bearer token",
+            ));
         }
         let is_json = call.header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
         if call.method != Method::GET && !is_json {
@@ -141,7 +148,8 @@ impl Api {
 
     fn status(&self) -> Result<Answer, Problem> {
         let bundle = self.publisher.active().map_err(Problem::publish)?.map(Generation::from);
-        let analytics = Report::open(&self.settings.store_path).and_then(|report| report.totals(now_ms() as i64)).ok();
+        let analytics =
+            Report::open(&self.settings.store_path).and_then(|report| report.totals(now_ms() as i64)).ok();
         json(StatusCode::OK, &Status { version: env!("CARGO_PKG_VERSION"), bundle, analytics })
     }
 
@@ -152,11 +160,16 @@ impl Api {
 
     fn publish(&self) -> Result<Answer, Problem> {
         let directory = self.settings.source_directory.as_ref().ok_or_else(|| {
-            Problem::new(StatusCode::CONFLICT, "no_source", "this control plane was started without `control.source`")
+            Problem::new(
+                StatusCode::CONFLICT,
+                "no_source",
+                "this control plane was started without `control.source`",
+            )
         })?;
         let _one_at_a_time = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
-        let sources = source::read(directory)
-            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "source_unreadable", error.to_string()))?;
+        let sources = source::read(directory).map_err(|error| {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "source_unreadable", error.to_string())
+        })?;
         let compiled = source::compile(&sources).map_err(|problems| Problem::source(&problems, &sources))?;
         let outcome = self.publisher.publish(compiled.bundle, now_ms()).map_err(Problem::publish)?;
         let (is_changed, published) = match outcome {
@@ -170,7 +183,10 @@ impl Api {
     fn activate(&self, generation: u64) -> Result<Answer, Problem> {
         let _one_at_a_time = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let published = self.publisher.rollback(generation, now_ms()).map_err(Problem::publish)?;
-        json(StatusCode::OK, &PublishAnswer { is_changed: true, bundle: published.into(), warnings: Vec::new() })
+        json(
+            StatusCode::OK,
+            &PublishAnswer { is_changed: true, bundle: published.into(), warnings: Vec::new() },
+        )
     }
 
     fn combinations(&self, call: &Call) -> Result<Answer, Problem> {
@@ -179,11 +195,20 @@ impl Api {
         })?;
         let top = match call.query("top") {
             None => TOP,
-            Some(top) => top.parse().ok().filter(|top| (1..=REPORT_ROWS_MAX).contains(top)).ok_or_else(|| {
-                Problem::new(StatusCode::BAD_REQUEST, "top", format!("`top` is a number from 1 to {REPORT_ROWS_MAX}"))
-            })?,
+            Some(top) => {
+                top.parse().ok().filter(|top| (1..=REPORT_ROWS_MAX).contains(top)).ok_or_else(|| {
+                    Problem::new(
+                        StatusCode::BAD_REQUEST,
+                        "top",
+                        format!("`top` is a number from 1 to {REPORT_ROWS_MAX}"),
+                    )
+                })?
+            }
         };
-        json(StatusCode::OK, &self.report()?.combinations(campaign, Window::ALL, top).map_err(Problem::report)?)
+        json(
+            StatusCode::OK,
+            &self.report()?.combinations(campaign, Window::ALL, top).map_err(Problem::report)?,
+        )
     }
 
     fn report(&self) -> Result<Report, Problem> {
@@ -233,7 +258,8 @@ fn page(body: &'static str) -> Answer {
     let mut response = text(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    let policy = "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'";
+    let policy =
+        "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     response
 }
@@ -254,12 +280,23 @@ impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("error");
         let problems = Vec::new();
-        Problem { r#type: "about:blank", title, status: status.as_u16(), code, detail: detail.into(), problems }
+        Problem {
+            r#type: "about:blank",
+            title,
+            status: status.as_u16(),
+            code,
+            detail: detail.into(),
+            problems,
+        }
     }
 
     fn not_found(path: &str) -> Problem {
         let path: String = path.chars().take(80).collect();
-        Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at `{path}` for this method"))
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("there is nothing at `{path}` for this method"),
+        )
     }
 
     fn publish(error: PublishError) -> Problem {
@@ -278,7 +315,8 @@ impl Problem {
 
     fn source(problems: &[source::Problem], sources: &source::Sources) -> Problem {
         let problems = describe(problems, sources);
-        let detail = format!("the source does not compile: {} problems; what was live still is", problems.len());
+        let detail =
+            format!("the source does not compile: {} problems; what was live still is", problems.len());
         Problem { problems, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "source_invalid", detail) }
     }
 
@@ -297,7 +335,8 @@ impl Problem {
     pub(super) fn response(&self) -> Answer {
         let body = serde_json::to_vec(self).unwrap_or_default();
         let mut response = Response::new(Full::new(Bytes::from(body)));
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rulec::{Code, Diagnostic, Extra, Names, OfferName, SourceFile};
+use rulec::{Extra, Names, OfferName};
 use tessera_wire::bundle::Bundle;
 use tessera_wire::catalog::{
-    Asset, AssetId, AssetKind, Campaign, CampaignId, Catalog, ContextField, Creative, CreativeId, FieldKind, Flight,
-    Offer, OfferKind, Placement, Slot, Template, TemplateId, Text,
+    Asset, AssetId, AssetKind, Campaign, CampaignId, Catalog, ContextField, Creative, CreativeId, FieldKind,
+    Flight, Offer, OfferKind, Placement, Slot, Template, TemplateId, Text,
 };
 use tessera_wire::limits::{
     CLICK_TARGET_BYTES_MAX, COMBINATIONS_PER_TEMPLATE_MAX, CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX,
@@ -16,7 +16,8 @@ use tessera_wire::program::{Program, SegmentId, Span, WordId};
 
 use super::problem::{CatalogCode, Problem};
 use super::schema::{
-    Name, RawAsset, RawCampaign, RawCatalog, RawContext, RawCreative, RawFlight, RawOffer, RawPlacement, RawTemplate,
+    Name, RawAsset, RawCampaign, RawCatalog, RawContext, RawCreative, RawFlight, RawOffer, RawPlacement,
+    RawTemplate,
 };
 use super::{Compiled, Sources, value};
 use crate::limits::PROBLEMS_MAX;
@@ -40,7 +41,13 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     let extras = builder.extras();
     let rules = sources.files.get(1..).unwrap_or(&[]);
     let compiled = match rulec::compile(rules, &names, &extras) {
-        Ok(compiled) => Some(compiled),
+        Ok(mut compiled) => {
+            let contexts = raw.template.iter().flat_map(|template| &template.context);
+            contexts
+                .flat_map(|context| &context.segments)
+                .for_each(|name| compiled.mark_segment_used(name.get_ref()));
+            Some(compiled)
+        }
         Err(diagnostics) => {
             builder.problems.extend(diagnostics.into_iter().map(Problem::rules));
             None
@@ -50,16 +57,18 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     let Builder { catalog, mut problems, .. } = builder;
     match compiled {
         Some(compiled) if problems.is_empty() => {
-            let bundle = Bundle { catalog, program: compiled.program, source: compiled.source, ..Bundle::default() };
-            let warnings = compiled.warnings.into_iter().filter(|warning| !is_used_by_model(&raw, rules, warning));
-            let warnings = warnings.map(Problem::rules).collect();
+            let bundle =
+                Bundle { catalog, program: compiled.program, source: compiled.source, ..Bundle::default() };
+            let warnings = compiled.warnings.into_iter().map(Problem::rules).collect();
             Ok(Compiled { bundle, warnings })
         }
         _ => {
             // Catalog problems first: rule problems are often only their consequence.
-            problems.sort_by_key(|problem| problem.position(&sources.files).map(|(path, line, column)| {
-                (path != super::CATALOG_FILE, path.to_owned(), line, column)
-            }));
+            problems.sort_by_key(|problem| {
+                problem
+                    .position(&sources.files)
+                    .map(|(path, line, column)| (path != super::CATALOG_FILE, path.to_owned(), line, column))
+            });
             problems.truncate(PROBLEMS_MAX);
             Err(problems)
         }
@@ -126,8 +135,11 @@ impl<'r> Builder<'r> {
             return Some(*found);
         }
         let nearest = rulec::nearest(name.get_ref(), known.keys().copied());
-        let mut problem =
-            Problem::catalog(CatalogCode::UnknownName, name.span(), format!("{what} `{}` does not exist", name.get_ref()));
+        let mut problem = Problem::catalog(
+            CatalogCode::UnknownName,
+            name.span(),
+            format!("{what} `{}` does not exist", name.get_ref()),
+        );
         if let Some(nearest) = nearest {
             problem = problem.help(format!("did you mean `{nearest}`?"));
         }
@@ -150,7 +162,11 @@ impl<'r> Builder<'r> {
             let mut seen = BTreeMap::new();
             for id in ids {
                 if id.get_ref().is_empty() {
-                    self.problem(Problem::catalog(CatalogCode::BadValue, id.span(), format!("a {what} needs an id")));
+                    self.problem(Problem::catalog(
+                        CatalogCode::BadValue,
+                        id.span(),
+                        format!("a {what} needs an id"),
+                    ));
                 } else if seen.insert(id.get_ref(), ()).is_some() {
                     let message = format!("{what} `{}` is defined twice", id.get_ref());
                     self.problem(Problem::catalog(CatalogCode::DuplicateId, id.span(), message));
@@ -175,7 +191,10 @@ impl<'r> Builder<'r> {
         contexts
             .filter_map(|context| {
                 let attribute = context.signal.as_ref()?.get_ref().clone();
-                Some(Extra { attribute, words: context.values.iter().map(|value| value.get_ref().clone()).collect() })
+                Some(Extra {
+                    attribute,
+                    words: context.values.iter().map(|value| value.get_ref().clone()).collect(),
+                })
             })
             .collect()
     }
@@ -186,9 +205,13 @@ impl<'r> Builder<'r> {
     }
 
     fn add_offer(&mut self, raw: &RawOffer) -> OfferName {
-        let given = [raw.discount.is_some(), raw.free_shipping, raw.bundle].iter().filter(|given| **given).count();
+        let given =
+            [raw.discount.is_some(), raw.free_shipping, raw.bundle].iter().filter(|given| **given).count();
         if given != 1 {
-            let message = format!("offer `{}` must be exactly one of discount, free_shipping, bundle", raw.id.get_ref());
+            let message = format!(
+                "offer `{}` must be exactly one of discount, free_shipping, bundle",
+                raw.id.get_ref()
+            );
             self.problem(Problem::catalog(CatalogCode::Inconsistent, raw.id.span(), message));
         }
         let (kind, value) = match &raw.discount {
@@ -196,8 +219,10 @@ impl<'r> Builder<'r> {
             None if raw.free_shipping => (OfferKind::FreeShipping, 0),
             None => (OfferKind::Bundle, 0),
         };
-        let ttl_secs = raw.valid_for.as_ref().map_or(OFFER_TTL_SECS, |valid_for| self.read(valid_for, value::seconds));
-        let offer = Offer { id: self.text(raw.id.get_ref()), kind, value, code: self.text(&raw.code), ttl_secs };
+        let ttl_secs =
+            raw.valid_for.as_ref().map_or(OFFER_TTL_SECS, |valid_for| self.read(valid_for, value::seconds));
+        let offer =
+            Offer { id: self.text(raw.id.get_ref()), kind, value, code: self.text(&raw.code), ttl_secs };
         self.catalog.offers.push(offer);
         OfferName { id: raw.id.get_ref().clone(), kind, value }
     }
@@ -228,15 +253,22 @@ impl<'r> Builder<'r> {
             let message = format!("`{content}` is not the address of an image");
             self.problem(Problem::catalog(CatalogCode::BadValue, raw.id.span(), message));
         }
-        let asset = Asset { id: self.text(raw.id.get_ref()), kind, content: self.text(content), alt: self.text(&raw.alt) };
+        let asset = Asset {
+            id: self.text(raw.id.get_ref()),
+            kind,
+            content: self.text(content),
+            alt: self.text(&raw.alt),
+        };
         self.catalog.assets.push(asset);
     }
 
     fn add_template(&mut self, raw: &RawTemplate, compiled: Option<&rulec::Compiled>) {
         let campaign = self.find("campaign", &raw.campaign, &self.names.campaigns).unwrap_or(0);
         let (width, height) = raw.size.as_ref().map_or((0, 0), |size| self.read(size, value::size));
-        let exploration_ppm =
-            raw.exploration.as_ref().map_or(EXPLORATION_PPM, |share| self.read(share, value::parts_per_million));
+        let exploration_ppm = raw
+            .exploration
+            .as_ref()
+            .map_or(EXPLORATION_PPM, |share| self.read(share, value::parts_per_million));
         let slots = self.add_slots(raw);
         let fields = self.add_fields(raw, compiled);
         let sizes = slots.of(&self.catalog.slots).iter().map(|slot| slot.assets.len as usize);
@@ -312,7 +344,8 @@ impl<'r> Builder<'r> {
             let problem = Problem::catalog(CatalogCode::TooMany, raw.name.span(), message);
             self.problem(problem.help("a context field lists 1 to 255 segments or values"));
         }
-        let field = ContextField { name: self.text(raw.name.get_ref()), kind, values: (listed + 1).min(256) as u16 };
+        let field =
+            ContextField { name: self.text(raw.name.get_ref()), kind, values: (listed + 1).min(256) as u16 };
         self.catalog.fields.push(field);
     }
 
@@ -330,7 +363,12 @@ impl<'r> Builder<'r> {
         (FieldKind::FirstSegment(Span { first, len: len as u32 }), len)
     }
 
-    fn word_field(&mut self, raw: &RawContext, signal: &Name, compiled: &rulec::Compiled) -> (FieldKind, usize) {
+    fn word_field(
+        &mut self,
+        raw: &RawContext,
+        signal: &Name,
+        compiled: &rulec::Compiled,
+    ) -> (FieldKind, usize) {
         if !raw.segments.is_empty() {
             let message = format!("context field `{}` has both a signal and segments", raw.name.get_ref());
             self.problem(Problem::catalog(CatalogCode::Inconsistent, raw.name.span(), message));
@@ -362,7 +400,11 @@ impl<'r> Builder<'r> {
         let template = self.find("template", &raw.template, &self.names.templates);
         let combination = template.map_or(0, |template| self.combination(raw, template));
         let id = self.text(raw.id.get_ref());
-        self.catalog.creatives.push(Creative { id, template: TemplateId(template.unwrap_or(0)), combination });
+        self.catalog.creatives.push(Creative {
+            id,
+            template: TemplateId(template.unwrap_or(0)),
+            combination,
+        });
     }
 
     /// The creative's assets as a combination number of its template.
@@ -378,8 +420,12 @@ impl<'r> Builder<'r> {
             if position.is_none() {
                 let span = chosen.map_or(raw.assets.span(), Name::span);
                 let message = match chosen {
-                    Some(chosen) => format!("slot `{}` cannot hold `{}`", slot.name.get_ref(), chosen.get_ref()),
-                    None => format!("creative `{}` fills no slot `{}`", raw.id.get_ref(), slot.name.get_ref()),
+                    Some(chosen) => {
+                        format!("slot `{}` cannot hold `{}`", slot.name.get_ref(), chosen.get_ref())
+                    }
+                    None => {
+                        format!("creative `{}` fills no slot `{}`", raw.id.get_ref(), slot.name.get_ref())
+                    }
                 };
                 self.problem(Problem::catalog(CatalogCode::Inconsistent, span, message));
             }
@@ -400,8 +446,10 @@ impl<'r> Builder<'r> {
             let message = format!("a landing url has at most {CLICK_TARGET_BYTES_MAX} bytes");
             self.problem(Problem::catalog(CatalogCode::TooMany, raw.landing_url.span(), message));
         }
-        let holdout_ppm = raw.holdout.as_ref().map_or(0, |holdout| self.read(holdout, value::parts_per_million));
-        let control = raw.control.as_ref().and_then(|control| self.find("creative", control, &self.names.creatives));
+        let holdout_ppm =
+            raw.holdout.as_ref().map_or(0, |holdout| self.read(holdout, value::parts_per_million));
+        let control =
+            raw.control.as_ref().and_then(|control| self.find("creative", control, &self.names.creatives));
         if holdout_ppm > 0 && raw.control.is_none() {
             let message = format!("campaign `{}` has a holdout but no control", raw.id.get_ref());
             let span = raw.holdout.as_ref().map_or(raw.id.span(), Name::span);
@@ -451,17 +499,7 @@ impl<'r> Builder<'r> {
     }
 }
 
-/// Is this a complaint about an unused segment that a model's context uses?
-fn is_used_by_model(raw: &RawCatalog, rules: &[SourceFile], warning: &Diagnostic) -> bool {
-    let text = rules.get(warning.file as usize).and_then(|file| file.text.get(warning.span.clone()));
-    let name = text.unwrap_or("").trim_matches('"');
-    let contexts = raw.template.iter().flat_map(|template| &template.context);
-    let mut segments = contexts.flat_map(|context| &context.segments);
-    warning.code == Code::W070 && segments.any(|segment| segment.get_ref() == name)
-}
-
 fn word_of(program: &Program, text: &str) -> Option<WordId> {
     let position = program.dictionary.binary_search_by(|word| word.as_str().cmp(text)).ok()?;
     Some(WordId(position as u32 + 1))
 }
-

@@ -123,17 +123,3 @@ fn read_file(directory: &Path, path: &Path) -> Result<SourceFile, ReadError> {
 pub fn compile(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     build::build(sources)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn demo() {
-        let sources = read(Path::new("../fixtures/demo")).unwrap();
-        match compile(&sources) {
-            Ok(c) => println!("{}", render_all(&c.warnings, &sources.files)),
-            Err(p) => panic!("{}", render_all(&p, &sources.files)),
-        }
-    }
-}

@@ -22,7 +22,7 @@ enum Kind {
 
 /// Stable codes of the catalog's problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CatalogCode {
+pub(super) enum CatalogCode {
     /// Not TOML, or not the catalog's shape.
     Shape,
     /// A name that is not defined.
@@ -39,7 +39,7 @@ pub enum CatalogCode {
 
 impl CatalogCode {
     /// The code as printed.
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             CatalogCode::Shape => "C001",
             CatalogCode::UnknownName => "C002",
@@ -106,7 +106,9 @@ impl Problem {
     /// Path, line and column (both from one); `None` when it is about no file in particular.
     pub fn position<'f>(&self, files: &'f [SourceFile]) -> Option<(&'f str, usize, usize)> {
         let (file, start) = match &self.kind {
-            Kind::Rules(diagnostic) => (files.get((diagnostic.file as usize).checked_add(1)?)?, diagnostic.span.start),
+            Kind::Rules(diagnostic) => {
+                (files.get((diagnostic.file as usize).checked_add(1)?)?, diagnostic.span.start)
+            }
             Kind::Catalog(problem) => (files.first()?, problem.span.start),
         };
         let (line, column) = rulec::line_column(&file.text, start);
@@ -121,8 +123,13 @@ impl Problem {
                 let place = Place { file: 0, start: problem.span.start as u32, end: problem.span.end as u32 };
                 let code = problem.code.as_str();
                 let labels = [Label { place, text: String::new() }];
-                let snippet =
-                    Snippet { severity: Severity::Error, code, message: &problem.message, labels: &labels, help: &problem.help };
+                let snippet = Snippet {
+                    severity: Severity::Error,
+                    code,
+                    message: &problem.message,
+                    labels: &labels,
+                    help: &problem.help,
+                };
                 snippet.render(files)
             }
         }

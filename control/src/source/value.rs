@@ -92,7 +92,9 @@ mod tests {
             assert!(seconds(text).is_err(), "{text}");
         }
         assert!(instant("2026-11-20").is_err());
-        for text in ["javascript:alert(1)", "//shop.example", "https://", "https://a b", "https://u@shop.example/"] {
+        for text in
+            ["javascript:alert(1)", "//shop.example", "https://", "https://a b", "https://u@shop.example/"]
+        {
             assert!(url(text).is_err(), "{text}");
         }
     }

@@ -139,7 +139,9 @@ fn fill_builtin(
         Builtin::PagePath => raw.page_path,
         Builtin::PageCategory => raw.page_categories.first().map(AsRef::as_ref),
         Builtin::ReferrerHost => raw.referrer_host,
-        Builtin::Hour => return fill_integer(signal, raw.local_time.map(|time| scaled(i64::from(time.hour))), frame),
+        Builtin::Hour => {
+            return fill_integer(signal, raw.local_time.map(|time| scaled(i64::from(time.hour))), frame);
+        }
         Builtin::CartItems => return fill_integer(signal, raw.cart_items.map(scaled), frame),
         Builtin::PageViews => return fill_integer(signal, raw.page_views.map(scaled), frame),
         Builtin::CartValue => {
@@ -148,7 +150,9 @@ fn fill_builtin(
         }
         Builtin::PageCategories => return fill_set(program, signal, raw.page_categories, frame),
         Builtin::PageKeywords => return fill_set(program, signal, raw.page_keywords, frame),
-        Builtin::UserSegments => return raw.user_segments.map_or((), |list| fill_set(program, signal, list, frame)),
+        Builtin::UserSegments => {
+            return raw.user_segments.map_or((), |list| fill_set(program, signal, list, frame));
+        }
     };
     if let Some(text) = text {
         frame.set_text(program, signal, text);

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use tessera_rulevm::{CatalogBounds, VerifiedProgram, VerifyError};
 use tessera_wire::bundle::{Bundle, BundleError, BundleHash};
 use tessera_wire::catalog::{
-    Campaign, CampaignId, Catalog, ContextField, Creative, FieldKind, Offer, Placement, PlacementId, Template,
-    TemplateId, Text,
+    Campaign, CampaignId, Catalog, ContextField, Creative, FieldKind, Offer, Placement, PlacementId,
+    Template, TemplateId, Text,
 };
 use tessera_wire::event;
 use tessera_wire::limits::{
@@ -50,6 +50,7 @@ pub enum LoadError {
 pub struct LoadedBundle {
     generation: u64,
     hash: BundleHash,
+    short_hash: String,
     catalog: Catalog,
     program: VerifiedProgram,
     source: SourceMap,
@@ -87,7 +88,8 @@ impl LoadedBundle {
             placements.insert(Box::from(catalog.str(placement.id)), PlacementId(index as u32));
         }
         let layouts = catalog.templates.iter().map(|template| layout_of(&catalog, template)).collect();
-        Ok(LoadedBundle { generation, hash, catalog, program, source, placements, layouts })
+        let short_hash = hash.to_string()[..16].to_owned();
+        Ok(LoadedBundle { generation, hash, short_hash, catalog, program, source, placements, layouts })
     }
 
     /// Counts up with every publication.
@@ -98,6 +100,11 @@ impl LoadedBundle {
     /// Hash of the content.
     pub fn hash(&self) -> BundleHash {
         self.hash
+    }
+
+    /// The first sixteen hex digits of the hash: enough to tell bundles apart in an answer.
+    pub fn short_hash(&self) -> &str {
+        &self.short_hash
     }
 
     /// What may be shown.
@@ -138,7 +145,10 @@ impl LoadedBundle {
                 .catalog
                 .campaigns
                 .iter()
-                .map(|campaign| event::CampaignNames { id: text(campaign.id), advertiser: text(campaign.advertiser) })
+                .map(|campaign| event::CampaignNames {
+                    id: text(campaign.id),
+                    advertiser: text(campaign.advertiser),
+                })
                 .collect(),
             templates: self.catalog.templates.iter().map(|template| self.template_names(template)).collect(),
             offers: self.catalog.offers.iter().map(|offer| text(offer.id)).collect(),
@@ -185,7 +195,10 @@ impl LoadedBundle {
                     .map(|segment| program.segments[segment.0 as usize].name.clone()),
             ),
             FieldKind::SignalWord { words, .. } => labels.extend(
-                words.of(&self.catalog.field_words).iter().map(|word| program.dictionary[word.0 as usize - 1].clone()),
+                words
+                    .of(&self.catalog.field_words)
+                    .iter()
+                    .map(|word| program.dictionary[word.0 as usize - 1].clone()),
             ),
         }
         labels
@@ -194,7 +207,8 @@ impl LoadedBundle {
 
 fn layout_of(catalog: &Catalog, template: &Template) -> Layout {
     let slots: Vec<usize> = catalog.slots_of(template).iter().map(|slot| slot.assets.len as usize).collect();
-    let fields: Vec<usize> = catalog.fields_of(template).iter().map(|field| usize::from(field.values)).collect();
+    let fields: Vec<usize> =
+        catalog.fields_of(template).iter().map(|field| usize::from(field.values)).collect();
     Layout::new(&slots, &fields)
 }
 
@@ -215,7 +229,10 @@ fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Result<(), Loa
         rule(asset.index() < catalog.assets.len(), "the asset does not exist")
     })?;
     check_each("assets", &catalog.assets, |asset| {
-        rule([asset.id, asset.content, asset.alt].iter().all(|text| text_fits(catalog, *text)), "a text is outside")
+        rule(
+            [asset.id, asset.content, asset.alt].iter().all(|text| text_fits(catalog, *text)),
+            "a text is outside",
+        )
     })?;
     check_each("fields", &catalog.fields, |field| check_field(catalog, program, field))?;
     check_each("templates", &catalog.templates, |template| check_template(catalog, template))?;
@@ -259,15 +276,24 @@ fn check_campaign(catalog: &Catalog, campaign: &Campaign) -> Checked {
     rule(campaign.landing_url.len as usize <= CLICK_TARGET_BYTES_MAX, "its landing url is too long")?;
     rule(span_fits(campaign.flights, catalog.flights.len()), "its flights are outside the list")?;
     rule(campaign.holdout_ppm <= 1_000_000, "its holdout is more than everyone")?;
-    rule(campaign.holdout_ppm == 0 || campaign.control.is_some(), "it has a holdout but no control creative")?;
-    rule(campaign.control.is_none_or(|creative| creative.index() < catalog.creatives.len()), "its control does not exist")
+    rule(
+        campaign.holdout_ppm == 0 || campaign.control.is_some(),
+        "it has a holdout but no control creative",
+    )?;
+    rule(
+        campaign.control.is_none_or(|creative| creative.index() < catalog.creatives.len()),
+        "its control does not exist",
+    )
 }
 
 fn check_template(catalog: &Catalog, template: &Template) -> Checked {
     rule(text_fits(catalog, template.id), "its id is outside the text")?;
     rule(template.campaign.index() < catalog.campaigns.len(), "its campaign does not exist")?;
     rule(span_fits(template.slots, catalog.slots.len()), "its slots are outside the list")?;
-    rule((1..=SLOTS_PER_TEMPLATE_MAX).contains(&(template.slots.len as usize)), "it has no or too many slots")?;
+    rule(
+        (1..=SLOTS_PER_TEMPLATE_MAX).contains(&(template.slots.len as usize)),
+        "it has no or too many slots",
+    )?;
     rule(span_fits(template.fields, catalog.fields.len()), "its context fields are outside the list")?;
     rule(template.fields.len as usize <= CONTEXT_FIELDS_MAX, "it has too many context fields")?;
     rule(template.exploration_ppm <= 1_000_000, "it explores more than always")?;
@@ -303,7 +329,10 @@ fn check_field(catalog: &Catalog, program: &VerifiedProgram, field: &ContextFiel
             rule((signal.0 as usize) < program.program().attributes.len(), "its signal does not exist")?;
             let known = program.program().dictionary.len();
             let words_of = words.of(&catalog.field_words);
-            rule(words_of.iter().all(|word| (1..=known).contains(&(word.0 as usize))), "a word does not exist")?;
+            rule(
+                words_of.iter().all(|word| (1..=known).contains(&(word.0 as usize))),
+                "a word does not exist",
+            )?;
             words.len
         }
     };

@@ -39,6 +39,8 @@ pub enum Loss {
     LowerPriority,
     /// An earlier tier of the same rule spoke.
     EarlierTier,
+    /// The visitor is in the campaign's holdout.
+    Holdout,
     /// The slot is not in the bundle.
     UnknownSlot,
     /// The decision already has as many ads as it may.
@@ -56,6 +58,7 @@ impl Loss {
             Loss::SizeMismatch => "size_mismatch",
             Loss::LowerPriority => "lower_priority",
             Loss::EarlierTier => "earlier_tier",
+            Loss::Holdout => "holdout",
             Loss::UnknownSlot => "unknown_slot",
             Loss::TooManyAds => "too_many_ads",
         }

@@ -24,7 +24,8 @@ pub(crate) fn loss_of(
     }
     let fits = request.formats.is_empty()
         || request.formats.iter().any(|(width, height)| {
-            (template.width == 0 || *width == template.width) && (template.height == 0 || *height == template.height)
+            (template.width == 0 || *width == template.width)
+                && (template.height == 0 || *height == template.height)
         });
     (!fits).then_some(Loss::SizeMismatch)
 }

@@ -5,6 +5,7 @@
 
 use tessera_rulevm::{Truth, literal_truth, literals_of};
 use tessera_wire::catalog::PlacementId;
+use tessera_wire::event::Arm;
 use tessera_wire::program::{Action, Rule, RuleClass, RuleId};
 
 use crate::admit::Admitted;
@@ -32,6 +33,8 @@ pub struct PlacementExplanation {
     pub phases: Vec<Phase>,
     /// Every candidate, best priority first.
     pub candidates: Vec<CandidateExplanation>,
+    /// Every rule that gives an offer, best priority first; the first that matched gave it to the placement's ads.
+    pub offers: Vec<OfferExplanation>,
 }
 
 /// One phase of the funnel.
@@ -57,6 +60,23 @@ pub struct CandidateExplanation {
     /// What it shows: a template's or creative's text id.
     pub shows: String,
     /// Where and why it lost; `None` when it was served.
+    pub lost: Option<Loss>,
+    /// Each condition with its outcome.
+    pub path: Vec<Step>,
+}
+
+/// Why one offer was given or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfferExplanation {
+    /// Name of the source rule.
+    pub rule: String,
+    /// Its tier, counted from zero.
+    pub tier: u16,
+    /// Its priority.
+    pub priority: i32,
+    /// Text id of the offer.
+    pub offer: String,
+    /// Why it was not given: [`Loss::Holdout`] when it would have been, but every ad went to the holdout.
     pub lost: Option<Loss>,
     /// Each condition with its outcome.
     pub path: Vec<Step>,
@@ -99,13 +119,15 @@ impl Context<'_> {
         let request = &self.admitted.placements()[number];
         let outcome = self.scratch.outcomes[number];
         let Some(placement) = self.snapshot.bundle().placement(request.slot) else {
-            return PlacementExplanation { candidates_total: 0, phases: Vec::new(), candidates: Vec::new() };
+            let (phases, candidates, offers) = Default::default();
+            return PlacementExplanation { candidates_total: 0, phases, candidates, offers };
         };
         let mut candidates: Vec<CandidateExplanation> = Vec::new();
         for rule in self.snapshot.bundle().program().rules_of(placement) {
             self.push_candidates(number, RuleId(rule), placement, outcome, &mut candidates);
         }
-        let count = |keeps: fn(&CandidateExplanation) -> bool| candidates.iter().filter(|one| keeps(one)).count();
+        let count =
+            |keeps: fn(&CandidateExplanation) -> bool| candidates.iter().filter(|one| keeps(one)).count();
         let matched = count(|one| !matches!(one.lost, Some(Loss::RuleFalse | Loss::EarlierTier)));
         let eligible = count(|one| matches!(one.lost, None | Some(Loss::LowerPriority)));
         let served = count(|one| one.lost.is_none());
@@ -114,7 +136,41 @@ impl Context<'_> {
             Phase { name: "eligibility", entered: matched, left: eligible },
             Phase { name: "competition", entered: eligible, left: served },
         ];
-        PlacementExplanation { candidates_total: candidates.len(), phases, candidates }
+        let offers = self.offers(placement, outcome);
+        PlacementExplanation { candidates_total: candidates.len(), phases, candidates, offers }
+    }
+
+    fn offers(&self, placement: PlacementId, outcome: PlacementOutcome) -> Vec<OfferExplanation> {
+        let bundle = self.snapshot.bundle();
+        let first = usize::from(outcome.first_ad);
+        let ads: &[Ad] = &self.scratch.ads[first..first + usize::from(outcome.ads)];
+        let mut offers: Vec<OfferExplanation> = Vec::new();
+        let mut is_given = false;
+        for number in bundle.program().rules_of(placement) {
+            let rule = &bundle.program().program().rules[number as usize];
+            for action in rule.actions.of(&bundle.program().program().actions) {
+                let Action::Offer(offer) = action else { continue };
+                let mut lost = self.rule_loss(RuleId(number), rule, placement);
+                if lost.is_none() {
+                    lost = if is_given { Some(Loss::LowerPriority) } else { undelivered(ads) };
+                    is_given = true;
+                }
+                offers.push(OfferExplanation {
+                    rule: self.rule_name(rule),
+                    tier: rule.tier,
+                    priority: rule.priority,
+                    offer: bundle.catalog().str(bundle.catalog().offers[offer.index()].id).to_owned(),
+                    lost,
+                    path: self.path(rule),
+                });
+            }
+        }
+        offers
+    }
+
+    fn rule_name(&self, rule: &Rule) -> String {
+        let rules = &self.snapshot.bundle().source().rules;
+        rules.get(rule.source as usize).map(|rule| rule.name.clone()).unwrap_or_default()
     }
 
     fn push_candidates(
@@ -129,7 +185,9 @@ impl Context<'_> {
         let rule = &bundle.program().program().rules[id.0 as usize];
         for action in rule.actions.of(&bundle.program().program().actions) {
             let (template, shows) = match action {
-                Action::ShowTemplate(template) => (*template, bundle.catalog().templates[template.index()].id),
+                Action::ShowTemplate(template) => {
+                    (*template, bundle.catalog().templates[template.index()].id)
+                }
                 Action::ShowCreative(creative) => {
                     let creative = &bundle.catalog().creatives[creative.index()];
                     (creative.template, creative.id)
@@ -143,7 +201,12 @@ impl Context<'_> {
                     .or_else(|| (!self.was_served(rule, outcome)).then_some(Loss::LowerPriority))
             });
             into.push(CandidateExplanation {
-                rule: bundle.source().rules.get(rule.source as usize).map(|rule| rule.name.clone()).unwrap_or_default(),
+                rule: bundle
+                    .source()
+                    .rules
+                    .get(rule.source as usize)
+                    .map(|rule| rule.name.clone())
+                    .unwrap_or_default(),
                 tier: rule.tier,
                 priority: rule.priority,
                 shows: bundle.catalog().str(shows).to_owned(),
@@ -196,4 +259,12 @@ impl Context<'_> {
         }
         steps
     }
+}
+
+/// Why a winning offer reached no ad, if so.
+fn undelivered(ads: &[Ad]) -> Option<Loss> {
+    if ads.iter().any(|ad| ad.offer.is_some()) {
+        return None;
+    }
+    Some(if ads.iter().any(|ad| ad.arm == Arm::Holdout) { Loss::Holdout } else { Loss::RuleFalse })
 }

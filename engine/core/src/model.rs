@@ -252,7 +252,8 @@ pub fn score_by_definition(layout: &Layout, weights: &[f32], context: &Context, 
     for slot in 0..layout.slots.len() {
         let asset = layout.slot_start[slot] + choice[slot];
         score += weights[layout.asset(asset)];
-        score += context_values(layout, context).map(|value| weights[layout.cross(value) + asset]).sum::<f32>();
+        score +=
+            context_values(layout, context).map(|value| weights[layout.cross(value) + asset]).sum::<f32>();
         for earlier in 0..slot {
             score += weights[layout.pair(earlier, slot, choice[earlier], choice[slot])];
         }
@@ -269,9 +270,11 @@ mod tests {
     /// A model with integer weights, so that sums are exact in any order.
     fn model(slots: &[usize], fields: &[usize], seed: u64, pair_span: u64) -> Model {
         let layout = Layout::new(slots, fields);
-        let weight = |index: usize, span: u64| (draw(seed, index as u64) % (2 * span + 1)) as f32 - span as f32;
+        let weight =
+            |index: usize, span: u64| (draw(seed, index as u64) % (2 * span + 1)) as f32 - span as f32;
         let pairs = layout.pair_start.first().copied().unwrap_or(layout.context_start)..layout.context_start;
-        let draws = (0..layout.len).map(|index| weight(index, if pairs.contains(&index) { pair_span } else { 50 }));
+        let draws =
+            (0..layout.len).map(|index| weight(index, if pairs.contains(&index) { pair_span } else { 50 }));
         let draws: Vec<f32> = draws.collect();
         Model { mean: draws.clone(), draws, impressions: 0, layout }
     }

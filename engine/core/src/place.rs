@@ -3,7 +3,9 @@
 //! Guarantees: at most as many ads as were asked for, one per campaign; of one rule's tiers only the first matching one
 //! speaks. Cost: one scan over the placement's matching rules per class, no allocation.
 
-use tessera_wire::catalog::{Campaign, Catalog, CreativeId, FieldKind, OfferId, PlacementId, Template, TemplateId};
+use tessera_wire::catalog::{
+    Campaign, Catalog, CreativeId, FieldKind, OfferId, PlacementId, Template, TemplateId,
+};
 use tessera_wire::event::{Arm, Mode, Tier};
 use tessera_wire::program::{Action, Program, Rule, RuleClass, RuleId};
 
@@ -120,7 +122,8 @@ impl Place<'_> {
     fn loss_of(&self, candidate: Candidate, earlier: &[Ad]) -> Option<Loss> {
         let catalog = self.catalog();
         let template = &catalog.templates[candidate.template.index()];
-        let is_repeated = earlier.iter().any(|ad| catalog.templates[ad.template.index()].campaign == template.campaign);
+        let is_repeated =
+            earlier.iter().any(|ad| catalog.templates[ad.template.index()].campaign == template.campaign);
         if is_repeated {
             return Some(Loss::LowerPriority);
         }
@@ -151,7 +154,8 @@ impl Place<'_> {
         let campaign = self.campaign_of(candidate.template);
         let is_held_out = rule.class != RuleClass::Fallback && self.is_held_out(campaign);
         let creative = if is_held_out { campaign.control } else { candidate.creative };
-        let template = creative.map_or(candidate.template, |id| self.catalog().creatives[id.index()].template);
+        let template =
+            creative.map_or(candidate.template, |id| self.catalog().creatives[id.index()].template);
         let context = self.context(&self.catalog().templates[template.index()], scratch);
         let (arm, choice) = match creative {
             Some(id) => {
@@ -222,7 +226,9 @@ impl Place<'_> {
                     .position(|segment| scratch.rules.is_segment_true(*segment)),
                 FieldKind::SignalWord { signal, words } => {
                     let word = self.admitted.frame().word(signal);
-                    word.and_then(|word| words.of(&catalog.field_words).iter().position(|other| *other == word))
+                    word.and_then(|word| {
+                        words.of(&catalog.field_words).iter().position(|other| *other == word)
+                    })
                 }
             };
             *value = position.map_or(0, |position| position as u8 + 1);

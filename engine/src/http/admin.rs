@@ -32,7 +32,9 @@ impl AdminState {
             (&Method::GET, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
             (&Method::GET, "/readyz") if self.is_ready() => (StatusCode::OK, "ready\n".to_owned()),
             (&Method::GET, "/readyz") => (StatusCode::SERVICE_UNAVAILABLE, "no bundle is live\n".to_owned()),
-            (&Method::GET, "/version") => (StatusCode::OK, concat!(env!("CARGO_PKG_VERSION"), "\n").to_owned()),
+            (&Method::GET, "/version") => {
+                (StatusCode::OK, concat!(env!("CARGO_PKG_VERSION"), "\n").to_owned())
+            }
             (&Method::GET, "/metrics") => (StatusCode::OK, self.metrics()),
             _ => (StatusCode::NOT_FOUND, "healthz, readyz, version, metrics\n".to_owned()),
         };
@@ -62,7 +64,11 @@ impl AdminState {
         let Some(snapshot) = live.as_ref() else { return };
         family(out, "bundle_info", "gauge", "The live bundle.");
         let hash = snapshot.bundle().hash();
-        line(out, &format!("bundle_info{{version=\"{}\",hash=\"{hash}\"}}", snapshot.bundle().generation()), 1);
+        line(
+            out,
+            &format!("bundle_info{{version=\"{}\",hash=\"{hash}\"}}", snapshot.bundle().generation()),
+            1,
+        );
         family(out, "posterior_generation", "gauge", "Generation of the live posterior table.");
         line(out, "posterior_generation", snapshot.posterior_generation());
         if snapshot.posterior_made_at_ms() > 0 {
@@ -77,7 +83,12 @@ impl AdminState {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         single(out, "journal_appended_total", "Records written to the journal.", get(&self.journal.appended));
         single(out, "journal_bytes_total", "Bytes written to the journal.", get(&self.journal.bytes));
-        single(out, "journal_write_errors_total", "Writes that the disk refused.", get(&self.journal.write_errors));
+        single(
+            out,
+            "journal_write_errors_total",
+            "Writes that the disk refused.",
+            get(&self.journal.write_errors),
+        );
         family(out, "journal_dropped_total", "counter", "Events that could not be kept, by kind and reason.");
         for (kind, reason, counter) in [
             ("served", "queue_full", &self.journal.served_dropped_queue),

@@ -78,9 +78,7 @@ impl Serialize for BundleRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(2))?;
         map.serialize_entry("version", &self.0.bundle().generation())?;
-        // Sixteen hex digits tell bundles apart; the status page has all of them.
-        let hash = self.0.bundle().hash().to_string();
-        map.serialize_entry("hash", &hash[..16])?;
+        map.serialize_entry("hash", self.0.bundle().short_hash())?;
         map.end()
     }
 }
@@ -145,7 +143,11 @@ impl Serialize for Ads<'_> {
         let first = usize::from(outcome.first_ad);
         let mut list = serializer.serialize_seq(Some(usize::from(outcome.ads)))?;
         for number in first..first + usize::from(outcome.ads) {
-            list.serialize_element(&AdAnswer { answer, ad: &answer.decision.ads[number], number: number as u16 })?;
+            list.serialize_element(&AdAnswer {
+                answer,
+                ad: &answer.decision.ads[number],
+                number: number as u16,
+            })?;
         }
         list.end()
     }
@@ -169,7 +171,9 @@ impl Serialize for AdAnswer<'_> {
             map.serialize_entry("flight_id", flight)?;
         }
         match self.ad.creative {
-            Some(creative) => map.serialize_entry("creative_id", catalog.str(catalog.creatives[creative.index()].id))?,
+            Some(creative) => {
+                map.serialize_entry("creative_id", catalog.str(catalog.creatives[creative.index()].id))?
+            }
             None => map.serialize_entry("creative_id", catalog.str(template.id))?,
         }
         if campaign.advertiser.len > 0 {
@@ -180,7 +184,10 @@ impl Serialize for AdAnswer<'_> {
             map.serialize_entry("offer", &OfferAnswer { catalog, offer, now_ms: self.answer.now_ms })?;
         }
         if matches!(self.ad.arm, Arm::Personalized | Arm::Holdout) && campaign.holdout_ppm > 0 {
-            map.serialize_entry("experiment", &Experiment { id: catalog.str(campaign.holdout_salt), arm: self.ad.arm })?;
+            map.serialize_entry(
+                "experiment",
+                &Experiment { id: catalog.str(campaign.holdout_salt), arm: self.ad.arm },
+            )?;
         }
         map.serialize_entry("propensity", &self.ad.propensity)?;
         map.serialize_entry("tier", self.ad.tier.name())?;
@@ -194,7 +201,10 @@ impl Serialize for AdAnswer<'_> {
 /// The flight of the template's campaign that runs now.
 fn running_flight<'a>(catalog: &'a Catalog, template: &Template, now_ms: i64) -> Option<&'a str> {
     let flights = catalog.campaigns[template.campaign.index()].flights.of(&catalog.flights);
-    flights.iter().find(|flight| (flight.start_ms..flight.end_ms).contains(&now_ms)).map(|flight| catalog.str(flight.id))
+    flights
+        .iter()
+        .find(|flight| (flight.start_ms..flight.end_ms).contains(&now_ms))
+        .map(|flight| catalog.str(flight.id))
 }
 
 impl AdAnswer<'_> {

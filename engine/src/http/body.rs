@@ -30,7 +30,8 @@ async fn collect(mut body: Incoming) -> Result<Bytes, Problem> {
     let mut first = Bytes::new();
     let mut rest: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::bad_request("body_broken", "the body ended before it was complete"))?;
+        let frame = frame
+            .map_err(|_| Problem::bad_request("body_broken", "the body ended before it was complete"))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.is_empty() && rest.is_empty() {
             first = data;

@@ -108,7 +108,8 @@ impl Responder {
     ) -> Enriched<'a> {
         let is_trusted_caller = self.client_addresses.is_trusted(arrival.peer.to_canonical());
         let address = self.client_address(arrival, device, is_trusted_caller);
-        let place = geography.zip(address).and_then(|(geography, address)| geography.db.lookup(truncate(address)));
+        let place =
+            geography.zip(address).and_then(|(geography, address)| geography.db.lookup(truncate(address)));
         let local_time = place.as_ref().zip(geography).and_then(|(place, geography)| {
             let time = geography.local_time(place, arrival.now_ms)?;
             Some(LocalTime { hour: time.hour, weekday: time.weekday })
@@ -125,12 +126,18 @@ impl Responder {
     }
 
     /// An address in the body is believed only from our own infrastructure.
-    fn client_address(&self, arrival: &Arrival<'_>, device: &DeviceBody<'_>, is_trusted: bool) -> Option<IpAddr> {
+    fn client_address(
+        &self,
+        arrival: &Arrival<'_>,
+        device: &DeviceBody<'_>,
+        is_trusted: bool,
+    ) -> Option<IpAddr> {
         if is_trusted && let Some(text) = &device.ip {
             return text.0.parse().ok();
         }
         let lines = arrival.headers.get_all(self.client_addresses.header.name());
-        let lines: smallvec::SmallVec<[&str; 2]> = lines.iter().map(|line| line.to_str().unwrap_or("unknown")).collect();
+        let lines: smallvec::SmallVec<[&str; 2]> =
+            lines.iter().map(|line| line.to_str().unwrap_or("unknown")).collect();
         self.client_addresses.resolve(arrival.peer, lines.iter().copied())
     }
 

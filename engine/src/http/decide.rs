@@ -128,9 +128,8 @@ impl Responder {
             page_categories: &body.page.category,
             page_keywords: &body.page.keywords,
             referrer_host: text(&body.page.referrer).and_then(host_of),
-            cart_value: cart.and_then(|cart| {
-                Some(Money { micros: cart.value_micros?, currency: text(&cart.currency)? })
-            }),
+            cart_value: cart
+                .and_then(|cart| Some(Money { micros: cart.value_micros?, currency: text(&cart.currency)? })),
             cart_items: cart.and_then(|cart| cart.items),
             page_views: body.session.page_views,
             user_segments: body.user.segments.as_deref(),
@@ -163,7 +162,9 @@ pub(super) fn own_consent(purposes: &FreeValues<'_>) -> Option<OwnConsent> {
     if purposes.is_empty() {
         return None;
     }
-    let stated = |name: &str| purposes.iter().find(|(key, _)| key == name).map(|(_, value)| *value == Value::Bool(true));
+    let stated = |name: &str| {
+        purposes.iter().find(|(key, _)| key == name).map(|(_, value)| *value == Value::Bool(true))
+    };
     let granted = |name: &str| stated(name).unwrap_or(false);
     Some(OwnConsent {
         storage: granted("storage"),
@@ -178,7 +179,9 @@ pub(super) fn own_consent(purposes: &FreeValues<'_>) -> Option<OwnConsent> {
 
 fn identity_of<'a>(body: &'a DecideBody<'a>) -> Option<(&'static str, &'a str)> {
     let present = |id: &'a Option<request::Str<'a>>| text(id).filter(|id| !id.is_empty());
-    present(&body.user.id).map(|id| ("id", id)).or_else(|| present(&body.user.anonymous_id).map(|id| ("anonymous_id", id)))
+    present(&body.user.id)
+        .map(|id| ("id", id))
+        .or_else(|| present(&body.user.anonymous_id).map(|id| ("anonymous_id", id)))
 }
 
 fn text<'a>(value: &'a Option<request::Str<'a>>) -> Option<&'a str> {
@@ -187,7 +190,10 @@ fn text<'a>(value: &'a Option<request::Str<'a>>) -> Option<&'a str> {
 
 /// All placements' sizes, one after the other.
 fn formats_of(body: &DecideBody<'_>) -> Vec<(u32, u32)> {
-    body.placements.iter().flat_map(|placement| placement.formats.iter().map(|format| (format.w, format.h))).collect()
+    body.placements
+        .iter()
+        .flat_map(|placement| placement.formats.iter().map(|format| (format.w, format.h)))
+        .collect()
 }
 
 fn placements_of<'a>(body: &'a DecideBody<'a>, formats: &'a [(u32, u32)]) -> Vec<PlacementRequest<'a>> {
@@ -196,7 +202,11 @@ fn placements_of<'a>(body: &'a DecideBody<'a>, formats: &'a [(u32, u32)]) -> Vec
     for placement in &body.placements {
         let (own, others) = rest.split_at(placement.formats.len());
         rest = others;
-        requests.push(PlacementRequest { slot: &placement.slot.0, count: placement.count as u8, formats: own });
+        requests.push(PlacementRequest {
+            slot: &placement.slot.0,
+            count: placement.count as u8,
+            formats: own,
+        });
     }
     requests
 }

@@ -88,7 +88,14 @@ impl Responder {
         let device = DeviceBody::default();
         let enriched = self.enrich(arrival, &device, geography.as_deref());
         let gates = self.consent(arrival, &body.consent, &device, &enriched, None).gates;
-        let mut reader = Reader { responder: self, arrival, gates, seen: Vec::new(), events: Vec::new(), touches: Vec::new() };
+        let mut reader = Reader {
+            responder: self,
+            arrival,
+            gates,
+            seen: Vec::new(),
+            events: Vec::new(),
+            touches: Vec::new(),
+        };
         let mut answer = Accepted { accepted: 0, duplicate: 0, rejected: Vec::new() };
         for (index, event) in body.events.iter().enumerate() {
             match reader.read(event) {
@@ -122,7 +129,8 @@ impl<'a> Reader<'a> {
 
     fn read_touch(&mut self, event: &EventBody<'_>, text: &str) -> Result<bool, &'static str> {
         let mut buffer = TokenBuffer::default();
-        let token = self.responder.verify(text, self.arrival.now_ms, &mut buffer).map_err(|problem| problem.code)?;
+        let token =
+            self.responder.verify(text, self.arrival.now_ms, &mut buffer).map_err(|problem| problem.code)?;
         let value_micros = event.properties.value_micros.unwrap_or(0);
         let touch = touch_event(&token, self.arrival.now_ms, value_micros, currency_of(event));
         if self.events.contains(&touch) {

@@ -2,7 +2,10 @@
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use tessera_engine_core::explain::{CandidateExplanation, Explanation, PlacementExplanation};
+use tessera_engine_core::decide::Loss;
+use tessera_engine_core::explain::{
+    CandidateExplanation, Explanation, OfferExplanation, PlacementExplanation, Step,
+};
 
 use super::request::PlacementBody;
 
@@ -37,12 +40,19 @@ struct ExplainedPlacement<'a>(&'a PlacementExplanation);
 
 impl Serialize for ExplainedPlacement<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let phases: Vec<_> = self.0.phases.iter().map(|phase| PhaseAnswer { name: phase.name, r#in: phase.entered, out: phase.left }).collect();
+        let phases: Vec<_> = self
+            .0
+            .phases
+            .iter()
+            .map(|phase| PhaseAnswer { name: phase.name, r#in: phase.entered, out: phase.left })
+            .collect();
         let mut map = serializer.serialize_map(Some(3))?;
         map.serialize_entry("candidates_total", &self.0.candidates_total)?;
         map.serialize_entry("phases", &phases)?;
         let candidates: Vec<_> = self.0.candidates.iter().map(CandidateAnswer).collect();
         map.serialize_entry("candidates", &candidates)?;
+        let offers: Vec<_> = self.0.offers.iter().map(OfferAnswer).collect();
+        map.serialize_entry("offers", &offers)?;
         map.end()
     }
 }
@@ -63,14 +73,39 @@ impl Serialize for CandidateAnswer<'_> {
         map.serialize_entry("tier", &self.0.tier)?;
         map.serialize_entry("priority", &self.0.priority)?;
         map.serialize_entry("shows", &self.0.shows)?;
-        match self.0.lost {
-            None => map.serialize_entry("result", "served")?,
-            Some(loss) => map.serialize_entry("code", loss.code())?,
-        }
-        let path: Vec<_> = self.0.path.iter().map(|step| StepAnswer { expr: &step.expr, result: step.result, because: step.because }).collect();
-        map.serialize_entry("rule_path", &path)?;
+        serialize_outcome(&mut map, self.0.lost, "served")?;
+        map.serialize_entry("rule_path", &steps(&self.0.path))?;
         map.end()
     }
+}
+
+struct OfferAnswer<'a>(&'a OfferExplanation);
+
+impl Serialize for OfferAnswer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("rule", &self.0.rule)?;
+        map.serialize_entry("tier", &self.0.tier)?;
+        map.serialize_entry("priority", &self.0.priority)?;
+        map.serialize_entry("offer", &self.0.offer)?;
+        serialize_outcome(&mut map, self.0.lost, "given")?;
+        map.serialize_entry("rule_path", &steps(&self.0.path))?;
+        map.end()
+    }
+}
+
+/// `result` for what won, `code` for what lost.
+fn serialize_outcome<M: SerializeMap>(map: &mut M, lost: Option<Loss>, won: &str) -> Result<(), M::Error> {
+    match lost {
+        None => map.serialize_entry("result", won),
+        Some(loss) => map.serialize_entry("code", loss.code()),
+    }
+}
+
+fn steps(path: &[Step]) -> Vec<StepAnswer<'_>> {
+    path.iter()
+        .map(|step| StepAnswer { expr: &step.expr, result: step.result, because: step.because })
+        .collect()
 }
 
 #[derive(Serialize)]

@@ -34,7 +34,12 @@ struct Document<'a> {
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, refusal: Refusal, code: &'static str, detail: impl Into<String>) -> Problem {
+    pub(crate) fn new(
+        status: StatusCode,
+        refusal: Refusal,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Problem {
         Problem { status, refusal, code, detail: detail.into(), pointer: String::new() }
     }
 

@@ -212,7 +212,8 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 fn check(body: &DecideBody<'_>) -> Result<(), Problem> {
     let count = body.placements.len();
     if count == 0 || count > PLACEMENTS_PER_REQUEST_MAX {
-        let detail = format!("a request asks for 1 to {PLACEMENTS_PER_REQUEST_MAX} placements, this one for {count}");
+        let detail =
+            format!("a request asks for 1 to {PLACEMENTS_PER_REQUEST_MAX} placements, this one for {count}");
         return Err(Problem::bad_request("placement_count", detail).at("/placements"));
     }
     if body.request_id.as_ref().is_some_and(|id| id.0.len() > REQUEST_ID_BYTES_MAX) {
@@ -226,11 +227,15 @@ fn check(body: &DecideBody<'_>) -> Result<(), Problem> {
         }
         if placement.formats.len() > FORMATS_PER_PLACEMENT_MAX {
             let detail = format!("a placement has at most {FORMATS_PER_PLACEMENT_MAX} formats");
-            return Err(Problem::bad_request("format_count", detail).at(format!("/placements/{index}/formats")));
+            return Err(
+                Problem::bad_request("format_count", detail).at(format!("/placements/{index}/formats"))
+            );
         }
         if body.placements[..index].iter().any(|earlier| earlier.id == placement.id) {
             let detail = format!("the placement id `{}` is used twice", placement.id.0);
-            return Err(Problem::bad_request("duplicate_placement", detail).at(format!("/placements/{index}/id")));
+            return Err(
+                Problem::bad_request("duplicate_placement", detail).at(format!("/placements/{index}/id"))
+            );
         }
     }
     Ok(())
@@ -282,7 +287,9 @@ fn texts<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Cow<'
     Ok(list.into_iter().map(|text| text.0).collect())
 }
 
-fn optional_texts<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Cow<'a, str>>>, D::Error> {
+fn optional_texts<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Cow<'a, str>>>, D::Error> {
     let list: Option<Vec<Str<'a>>> = Deserialize::deserialize(deserializer)?;
     Ok(list.map(|list| list.into_iter().map(|text| text.0).collect()))
 }
@@ -376,17 +383,16 @@ mod tests {
 
     #[test]
     fn fields_are_read_and_unknown_ones_ignored() {
-        let body = br#"{"placements":[{"id":"a","slot":"hero","count":2,"formats":[{"w":1,"h":2,"type":"x"}]}],
+        let body =
+            br#"{"placements":[{"id":"a","slot":"hero","count":2,"formats":[{"w":1,"h":2,"type":"x"}]}],
             "user":{"id":"u","traits":{"age":21,"vip":true,"tags":["a",1,"b"],"deep":{"x":1},"none":null}},
             "consent":{"gdpr":1,"gpc":true},"new_field":[{}]}"#;
         let body = parse(body).unwrap();
         assert_eq!(body.placements[0].count, 2);
-        let traits: Vec<_> = body.user.traits.iter().map(|(name, value)| (name.as_ref(), value.clone())).collect();
+        let traits: Vec<_> =
+            body.user.traits.iter().map(|(name, value)| (name.as_ref(), value.clone())).collect();
         let tags = Value::List(vec!["a".into(), "b".into()]);
-        assert_eq!(
-            traits,
-            [("age", Value::Number(21_000_000)), ("vip", Value::Bool(true)), ("tags", tags)]
-        );
+        assert_eq!(traits, [("age", Value::Number(21_000_000)), ("vip", Value::Bool(true)), ("tags", tags)]);
         assert_eq!(body.consent.gdpr, Some(Flag(1)));
         assert!(body.consent.gpc.is_set());
     }

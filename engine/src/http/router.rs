@@ -70,7 +70,12 @@ impl Handler {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         let query = head.uri.query().unwrap_or("");
-        let arrival = Arrival { peer, headers: &head.headers, now_ms: now_ms(), random: self.random.borrow_mut().random() };
+        let arrival = Arrival {
+            peer,
+            headers: &head.headers,
+            now_ms: now_ms(),
+            random: self.random.borrow_mut().random(),
+        };
         match (&head.method, path) {
             (&Method::POST, "/v1/decide") => {
                 let bytes = body::read(body).await?;
@@ -121,7 +126,12 @@ impl Handler {
     }
 
     /// Resolves when the events are in the journal.
-    async fn append(&self, events: Box<[Event]>, touches: &[TouchKind], behaviours: u64) -> Result<(), AppendError> {
+    async fn append(
+        &self,
+        events: Box<[Event]>,
+        touches: &[TouchKind],
+        behaviours: u64,
+    ) -> Result<(), AppendError> {
         let receiver = self.worker.borrow_mut().journal.append(events)?;
         receiver.await.unwrap_or(Err(AppendError::Closed))?;
         let worker = self.worker.borrow();
@@ -139,7 +149,8 @@ impl Handler {
 /// The body of a GET: `q` as base64url.
 fn query_body(query: &str) -> Result<Vec<u8>, Problem> {
     let text = query.split('&').find_map(|part| part.strip_prefix("q="));
-    let text = text.ok_or_else(|| Problem::bad_request("query_missing", "GET needs the body as `?q=` in base64url"))?;
+    let text = text
+        .ok_or_else(|| Problem::bad_request("query_missing", "GET needs the body as `?q=` in base64url"))?;
     if text.len() > BODY_BYTES_MAX {
         return Err(Problem::too_large(BODY_BYTES_MAX));
     }
@@ -185,4 +196,3 @@ fn timing(started: Instant) -> HeaderValue {
     let text = format!("decide;dur={}.{:03}", micros / 1_000, micros % 1_000);
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("decide"))
 }
-

@@ -28,7 +28,13 @@ pub(crate) struct Touched {
 
 impl Responder {
     /// Reads a `/e/` request.
-    pub(crate) fn touch(&self, path: &str, query: &str, headers: &HeaderMap, now_ms: i64) -> Result<Touched, Problem> {
+    pub(crate) fn touch(
+        &self,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        now_ms: i64,
+    ) -> Result<Touched, Problem> {
         let wants_pixel = path.ends_with(".gif") || accepts_image(headers);
         let mut buffer = TokenBuffer::default();
         let token = self.verify(path.strip_suffix(".gif").unwrap_or(path), now_ms, &mut buffer)?;
@@ -73,7 +79,14 @@ impl Responder {
 
 /// The touch event of a token, with its value and currency, if any.
 pub(crate) fn touch_event(token: &Token<'_>, at_ms: i64, value_micros: i64, currency: [u8; 3]) -> Event {
-    Event::Touch(Touch { decision_id: token.decision_id, ad: token.ad, kind: token.kind, at_ms, value_micros, currency })
+    Event::Touch(Touch {
+        decision_id: token.decision_id,
+        ad: token.ad,
+        kind: token.kind,
+        at_ms,
+        value_micros,
+        currency,
+    })
 }
 
 /// A three-letter currency code, zeros for anything else.
@@ -101,7 +114,12 @@ fn touched(
         }
     }
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Touched { event: touch_event(token, now_ms, value_micros, cur), kind: token.kind, response, answers_anyway }
+    Touched {
+        event: touch_event(token, now_ms, value_micros, cur),
+        kind: token.kind,
+        response,
+        answers_anyway,
+    }
 }
 
 fn query_values(query: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -109,7 +127,10 @@ fn query_values(query: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn accepts_image(headers: &HeaderMap) -> bool {
-    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("image/"))
+    headers
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("image/"))
 }
 
 fn pixel() -> Response<Full<Bytes>> {

@@ -118,7 +118,10 @@ impl WorkerJournal {
     ///
     /// # Errors
     /// [`AppendError::QueueFull`] at once when the ring is full; nothing was taken.
-    pub fn append(&mut self, events: Box<[Event]>) -> Result<oneshot::Receiver<Result<(), AppendError>>, AppendError> {
+    pub fn append(
+        &mut self,
+        events: Box<[Event]>,
+    ) -> Result<oneshot::Receiver<Result<(), AppendError>>, AppendError> {
         let count_of_events = events.len() as u64;
         let (done, receiver) = oneshot::channel();
         if self.ring.push(Entry::Acknowledged { events, done }).is_err() {
@@ -233,7 +236,8 @@ mod tests {
     }
 
     fn read_all(directory: &std::path::Path) -> Vec<(u64, Event)> {
-        let mut names: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut names: Vec<_> =
+            std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         names.sort();
         let mut events = Vec::new();
         for name in names {
@@ -265,7 +269,10 @@ mod tests {
             let events = read_all(directory.path());
             assert!(matches!(&events[0].1, Event::Generation(names) if names.generation == 3));
             assert_eq!(events.len(), 4);
-            assert!(events.windows(2).all(|pair| pair[1].0 == pair[0].0 + 1), "sequence numbers count up by one");
+            assert!(
+                events.windows(2).all(|pair| pair[1].0 == pair[0].0 + 1),
+                "sequence numbers count up by one"
+            );
             journal.close();
         }
     }
@@ -289,7 +296,8 @@ mod tests {
     fn closing_the_journal_writes_what_is_queued() {
         let directory = tempfile::tempdir().unwrap();
         let (journal, mut workers) = Journal::open(&config(directory.path(), Sync::Off), || 7).unwrap();
-        let receivers: Vec<_> = (0..100).map(|id| workers[0].append(Box::new([click(id)])).unwrap()).collect();
+        let receivers: Vec<_> =
+            (0..100).map(|id| workers[0].append(Box::new([click(id)])).unwrap()).collect();
         journal.close();
         assert!(receivers.into_iter().all(|receiver| receiver.blocking_recv() == Ok(Ok(()))));
         assert_eq!(read_all(directory.path()).len(), 100);

@@ -39,7 +39,8 @@ impl SegmentWriter {
     pub fn open(directory: &Path, node: u16, now_ms: i64) -> io::Result<SegmentWriter> {
         std::fs::create_dir_all(directory)?;
         let next_sequence = next_sequence(directory)?;
-        let mut writer = SegmentWriter { directory: directory.to_owned(), node, next_sequence, current: None };
+        let mut writer =
+            SegmentWriter { directory: directory.to_owned(), node, next_sequence, current: None };
         writer.begin(now_ms)?;
         Ok(writer)
     }

@@ -3,12 +3,14 @@
 //! As in the learning references: a batch of 1,000 impressions is decided with one frozen pool of draws, then its clicks
 //! are applied; the pool is drawn anew whenever the learner says a refit is due.
 
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "test support")]
+#![allow(clippy::unwrap_used, dead_code, missing_docs, unreachable_pub, reason = "test support")]
+
+use std::collections::HashMap;
 
 use tessera_analytics::learner::TemplateLearner;
 use tessera_analytics::learner::cells::Trial;
 use tessera_analytics::names::{Names, TemplateShape};
-use tessera_loadtest::environment::{CONTEXTS, Environment, FIELDS, context_values};
+use tessera_loadtest::environment::{Environment, FIELDS, context_values};
 use tessera_loadtest::random::uniform;
 use tessera_wire::event::TemplateNames;
 use tessera_wire::posterior::{Layout, TemplateModel};
@@ -25,10 +27,10 @@ pub struct Outcome {
     pub refit_ms: f64,
 }
 
-pub fn shape(environment: &Environment) -> TemplateShape {
+pub fn shape(slots: &[usize], fields: &[usize]) -> TemplateShape {
     let texts = |prefix: String, count: usize| (0..count).map(|i| format!("{prefix}{i}")).collect();
-    let slots = environment.slots.iter().enumerate();
-    let fields = FIELDS.iter().enumerate();
+    let slots = slots.iter().enumerate();
+    let fields = fields.iter().enumerate();
     let names = TemplateNames {
         id: "reference".into(),
         campaign: 0,
@@ -38,9 +40,17 @@ pub fn shape(environment: &Environment) -> TemplateShape {
     TemplateShape::new(&names, &mut Names::default())
 }
 
-/// Plays `impressions` steps; the outcome at each of the `marks`.
+fn place(context: usize) -> Context {
+    let mut place = [0; 8];
+    for (field, value) in context_values(context).iter().enumerate() {
+        place[field] = *value as u8;
+    }
+    place
+}
+
+/// Plays up to the last of the marks; the outcome at each.
 pub fn play(environment: &Environment, run_seed: u64, marks: &[u64]) -> Vec<Outcome> {
-    let mut learner = TemplateLearner::new(&shape(environment)).unwrap();
+    let mut learner = TemplateLearner::new(&shape(&environment.slots, &FIELDS)).unwrap();
     let layout = learner.cells().layout().clone();
     let baselines = environment.baselines();
     let (mut earned, mut oracle, mut refits, mut refit_ms) = (0.0, 0.0, 0, 0.0);
@@ -54,7 +64,7 @@ pub fn play(environment: &Environment, run_seed: u64, marks: &[u64]) -> Vec<Outc
                 let context = environment.context(run_seed, step);
                 let u = uniform(run_seed, step, DRAW_STREAM);
                 let combination = match &mut chooser {
-                    Some(chooser) => chooser.choose(context, u),
+                    Some(chooser) => chooser.choose(place(context), u),
                     None => (u * environment.combinations as f64) as usize,
                 };
                 let probability = environment.probability(context, combination);
@@ -64,11 +74,7 @@ pub fn play(environment: &Environment, run_seed: u64, marks: &[u64]) -> Vec<Outc
                 batch.push((context, combination, clicks));
             }
             for (context, combination, clicks) in batch {
-                let mut place = [0; 8];
-                for (field, value) in context_values(context).iter().enumerate() {
-                    place[field] = *value as u8;
-                }
-                learner.add((place, combination as u32), Trial { impressions: 1.0, clicks });
+                learner.add((place(context), combination as u32), Trial { impressions: 1.0, clicks });
             }
             t += BATCH;
             if learner.is_due() {
@@ -89,38 +95,34 @@ pub fn play(environment: &Environment, run_seed: u64, marks: &[u64]) -> Vec<Outc
     outcomes
 }
 
+/// A cell's context, as served events carry it.
+pub type Context = [u8; 8];
+
 /// Takes the best combination of one draw of the pool; remembers it per (context, draw).
-struct Chooser<'a> {
+pub struct Chooser<'a> {
     layout: &'a Layout,
     draws: Vec<&'a [f32]>,
-    best: Vec<Option<usize>>,
+    best: HashMap<(Context, usize), usize>,
 }
 
 impl<'a> Chooser<'a> {
-    fn new(layout: &'a Layout, model: &'a TemplateModel) -> Chooser<'a> {
-        let draws: Vec<&[f32]> = model.draws.chunks_exact(layout.len).collect();
-        let best = vec![None; CONTEXTS * draws.len()];
-        Chooser { layout, draws, best }
+    pub fn new(layout: &'a Layout, model: &'a TemplateModel) -> Chooser<'a> {
+        Chooser { layout, draws: model.draws.chunks_exact(layout.len).collect(), best: HashMap::new() }
     }
 
-    fn choose(&mut self, context: usize, u: f64) -> usize {
+    pub fn choose(&mut self, context: Context, u: f64) -> usize {
         let draw = ((u * self.draws.len() as f64) as usize).min(self.draws.len() - 1);
-        let at = context * self.draws.len() + draw;
-        if let Some(best) = self.best[at] {
-            return best;
-        }
-        let best = argmax(self.layout, self.draws[draw], context);
-        self.best[at] = Some(best);
-        best
+        let (layout, weights) = (self.layout, self.draws[draw]);
+        *self.best.entry((context, draw)).or_insert_with(|| argmax(layout, weights, &context))
     }
 }
 
-fn argmax(layout: &Layout, weights: &[f32], context: usize) -> usize {
+fn argmax(layout: &Layout, weights: &[f32], context: &Context) -> usize {
     let mut scores = vec![0.0f32; layout.assets()];
     for (asset, score) in scores.iter_mut().enumerate() {
         *score = weights[layout.asset(asset)];
-        for (field, value) in context_values(context).iter().enumerate() {
-            *score += weights[layout.cross(layout.field_start[field] + value) + asset];
+        for (start, value) in layout.field_start.iter().zip(context).take(layout.fields.len()) {
+            *score += weights[layout.cross(start + usize::from(*value)) + asset];
         }
     }
     let slots = layout.slots.len();

@@ -25,43 +25,71 @@ impl Checker<'_> {
     /// A whole condition of a rule; `None` when something in it is wrong.
     pub(super) fn whole_condition(&mut self, cond: &Cond) -> Option<Condition> {
         self.nodes = 0;
-        self.built(cond, 0).map(|built| built.condition)
+        let built = self.built(cond, 0);
+        self.charge(self.nodes, cond.place)?;
+        built.map(|built| built.condition)
     }
 
-    fn built(&mut self, cond: &Cond, chain: usize) -> Option<Built> {
-        self.nodes += 1;
-        if self.nodes == limits::CONDITION_NODES_MAX + 1 {
+    /// Counts nodes of the condition being built; reported when they become too many.
+    fn spend(&mut self, nodes: usize, place: Place) -> Option<()> {
+        let before = self.nodes;
+        self.nodes = before.saturating_add(nodes);
+        if before <= limits::CONDITION_NODES_MAX && self.nodes > limits::CONDITION_NODES_MAX {
             let message = format!("this condition has more than {} tests", limits::CONDITION_NODES_MAX);
-            self.sink.push(Diagnostic::new(Code::E007, cond.place, message));
+            self.sink.push(Diagnostic::new(Code::E007, place, message));
         }
-        if self.nodes > limits::CONDITION_NODES_MAX {
+        (self.nodes <= limits::CONDITION_NODES_MAX).then_some(())
+    }
+
+    /// Counts nodes of the whole program; reported when they become too many.
+    pub(super) fn charge(&mut self, nodes: usize, place: Place) -> Option<()> {
+        let before = self.program_nodes;
+        self.program_nodes = before.saturating_add(nodes);
+        if before <= limits::PROGRAM_NODES_MAX && self.program_nodes > limits::PROGRAM_NODES_MAX {
+            let message =
+                format!("all conditions together have more than {} tests", limits::PROGRAM_NODES_MAX);
+            self.sink.push(Diagnostic::new(Code::E080, place, message));
+        }
+        (self.program_nodes <= limits::PROGRAM_NODES_MAX).then_some(())
+    }
+
+    /// `level` counts what this part stands in, segments included, so that recursion is bounded.
+    fn built(&mut self, cond: &Cond, level: usize) -> Option<Built> {
+        self.spend(1, cond.place)?;
+        if level == limits::CONDITION_DEPTH_MAX {
+            self.report_depth(cond.place);
             return None;
         }
+        let level = level + 1;
         let built = match &cond.kind {
-            CondKind::Not(inner) => self.wrapped(inner, chain, Condition::Not),
-            CondKind::Definitely(inner) => self.wrapped(inner, chain, Condition::Definitely),
-            CondKind::Possibly(inner) => self.wrapped(inner, chain, Condition::Possibly),
-            CondKind::And(parts) => self.joined(parts, chain, Condition::And),
-            CondKind::Or(parts) => self.joined(parts, chain, Condition::Or),
-            CondKind::Segment(name) => self.segment(name, chain),
+            CondKind::Not(inner) => self.wrapped(inner, level, Condition::Not),
+            CondKind::Definitely(inner) => self.wrapped(inner, level, Condition::Definitely),
+            CondKind::Possibly(inner) => self.wrapped(inner, level, Condition::Possibly),
+            CondKind::And(parts) => self.joined(parts, level, Condition::And),
+            CondKind::Or(parts) => self.joined(parts, level, Condition::Or),
+            CondKind::Segment(name) => self.segment(name, level),
             CondKind::Test(name, check) => self.test(name, check, cond.place).map(Built::leaf),
         }?;
         if built.depth > limits::CONDITION_DEPTH_MAX {
-            let message =
-                format!("with its segments, this is deeper than {} levels", limits::CONDITION_DEPTH_MAX);
-            self.sink.push(Diagnostic::new(Code::E006, cond.place, message));
+            self.report_depth(cond.place);
             return None;
         }
         Some(built)
     }
 
+    fn report_depth(&mut self, place: Place) {
+        let message =
+            format!("with its segments, this is deeper than {} levels", limits::CONDITION_DEPTH_MAX);
+        self.sink.push(Diagnostic::new(Code::E006, place, message));
+    }
+
     fn wrapped(
         &mut self,
         inner: &Cond,
-        chain: usize,
+        level: usize,
         wrap: impl FnOnce(Box<Condition>) -> Condition,
     ) -> Option<Built> {
-        let inner = self.built(inner, chain)?;
+        let inner = self.built(inner, level)?;
         Some(Built { condition: wrap(Box::new(inner.condition)), depth: inner.depth + 1 })
     }
 
@@ -69,16 +97,16 @@ impl Checker<'_> {
     fn joined(
         &mut self,
         parts: &[Cond],
-        chain: usize,
+        level: usize,
         join: impl FnOnce(Vec<Condition>) -> Condition,
     ) -> Option<Built> {
-        let built: Vec<Option<Built>> = parts.iter().map(|part| self.built(part, chain)).collect();
+        let built: Vec<Option<Built>> = parts.iter().map(|part| self.built(part, level)).collect();
         let built: Vec<Built> = built.into_iter().collect::<Option<_>>()?;
         let depth = 1 + built.iter().map(|part| part.depth).max().unwrap_or(0);
         Some(Built { condition: join(built.into_iter().map(|part| part.condition).collect()), depth })
     }
 
-    fn segment(&mut self, name: &Name, chain: usize) -> Option<Built> {
+    fn segment(&mut self, name: &Name, level: usize) -> Option<Built> {
         let Some(segment) = self.segments.get_mut(&name.text) else {
             let near = nearest(&name.text, self.segments.keys().map(String::as_str));
             let message = format!("there is no segment \"{}\"", name.text);
@@ -87,10 +115,9 @@ impl Checker<'_> {
         };
         segment.is_used = true;
         let defined = segment.item.name.place;
-        let before = self.nodes;
-        match self.resolve_segment(&name.text, chain + 1) {
+        match self.resolve_segment(&name.text, level) {
             SegmentState::Done { condition, depth, nodes } => {
-                self.nodes = before.saturating_add(nodes);
+                self.spend(nodes, name.place)?;
                 Some(Built { condition, depth })
             }
             SegmentState::InProgress => {
@@ -99,31 +126,27 @@ impl Checker<'_> {
                 self.sink.push(diagnostic.secondary(defined, "while expanding this one"));
                 None
             }
-            SegmentState::Unvisited => {
-                let message = format!("more than {} segments behind one another", limits::SEGMENT_CHAIN_MAX);
-                self.sink.push(Diagnostic::new(Code::E006, name.place, message));
-                None
-            }
-            SegmentState::Failed => None,
+            SegmentState::Failed | SegmentState::Unvisited => None,
         }
     }
 
-    /// Types a segment once. Its state afterwards; still unvisited when the chain of segments is too long.
-    pub(super) fn resolve_segment(&mut self, name: &str, chain: usize) -> SegmentState {
+    /// Types a segment once. Its state afterwards; in progress when it is needed to type itself.
+    pub(super) fn resolve_segment(&mut self, name: &str, level: usize) -> SegmentState {
         let Some(segment) = self.segments.get_mut(name) else { return SegmentState::Failed };
-        if !matches!(segment.state, SegmentState::Unvisited) || chain > limits::SEGMENT_CHAIN_MAX {
+        if !matches!(segment.state, SegmentState::Unvisited) {
             return segment.state.clone();
         }
         segment.state = SegmentState::InProgress;
         let item = segment.item;
-        self.nodes = 0;
+        let outer_nodes = std::mem::take(&mut self.nodes);
         let built = match item.conditions.as_slice() {
-            [only] => self.built(only, chain),
-            several => self.joined(several, chain, Condition::And),
+            [only] => self.built(only, level),
+            several => self.joined(several, level, Condition::And),
         };
-        let state = match built {
-            Some(Built { condition, depth }) => SegmentState::Done { condition, depth, nodes: self.nodes },
-            None => SegmentState::Failed,
+        let nodes = std::mem::replace(&mut self.nodes, outer_nodes);
+        let state = match (built, self.charge(nodes, item.name.place)) {
+            (Some(Built { condition, depth }), Some(())) => SegmentState::Done { condition, depth, nodes },
+            _ => SegmentState::Failed,
         };
         if let Some(segment) = self.segments.get_mut(name) {
             segment.state = state.clone();

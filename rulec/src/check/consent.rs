@@ -3,7 +3,7 @@
 //! A rule marked `contextual` or `fallback` may read a gated signal only in ways that an unknown signal satisfies:
 //! `unless`, `possibly(…)`, `not definitely(…)`, `is unknown`. Anything else could only match with consent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tessera_wire::program::{Polarity, RuleClass};
 use tessera_wire::signal::Gates;
@@ -46,20 +46,29 @@ impl Checker<'_> {
 
     /// Warns about placements whose every rule may need consent.
     pub(super) fn placements_without_fallback(&mut self, files: &[File], checked: &Checked) {
+        let count = self.names.placements.len();
+        let mut first_source = vec![None; count];
+        let mut has_fallback = vec![false; count];
+        for rule in &checked.unit.rules {
+            let is_fallback =
+                rule.class != RuleClass::Personalized || rule.condition == Condition::Constant(true);
+            for placement in rule.placement_ids() {
+                first_source[placement.index()].get_or_insert(rule.source);
+                has_fallback[placement.index()] |= is_fallback;
+            }
+        }
+        let written = files.iter().flat_map(|file| &file.rules).filter_map(|rule| rule.placement.as_ref());
+        let mut places: BTreeMap<&str, Place> = BTreeMap::new();
+        for name in written {
+            places.entry(&name.text).or_insert(name.place);
+        }
         for (placement, name) in self.names.placements.iter().enumerate() {
-            let serves = |range: &std::ops::Range<u32>| range.contains(&(placement as u32));
-            let rules: Vec<_> = checked.unit.rules.iter().filter(|rule| serves(&rule.placements)).collect();
-            let has_fallback = rules.iter().any(|rule| {
-                rule.class != RuleClass::Personalized || rule.condition == Condition::Constant(true)
-            });
-            let Some(first) = rules.first() else { continue };
-            if has_fallback {
+            let Some(source) = first_source[placement] else { continue };
+            if has_fallback[placement] {
                 continue;
             }
-            let source = checked.sources.get(first.source as usize);
-            let own = files.iter().flat_map(|file| &file.rules).filter_map(|rule| rule.placement.as_ref());
-            let place = own.filter(|written| written.text == *name).map(|written| written.place).next();
-            let place = place.or(source.map(|source| source.place)).unwrap_or(Place::NOWHERE);
+            let source = checked.sources.get(source as usize).map(|source| source.place);
+            let place = places.get(name.as_str()).copied().or(source).unwrap_or(Place::NOWHERE);
             let message = format!("placement \"{name}\" has no rule that works without consent");
             self.sink.push(
                 Diagnostic::new(Code::W061, place, message)

@@ -11,16 +11,23 @@ use tessera_wire::catalog::{CreativeId, OfferId, OfferKind, TemplateId};
 use tessera_wire::program::{Action as Plain, RuleClass};
 
 use super::{Checked, Checker, Source};
-use crate::ast::{ActionItem, ActionKind, Class, File, Name, RuleItem};
+use crate::ast::{ActionItem, ActionKind, Class, File, Name, RuleItem, Tier};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{Diagnostic, LineIndex, Place};
 use crate::hir::{Action, Check, Condition, Rule};
 use crate::limits;
 use crate::nearest::nearest;
 use crate::print;
 
+/// One tier on its way to a rule.
+struct Branch {
+    condition: Condition,
+    actions: Vec<Action>,
+    place: Option<Place>,
+}
+
 impl Checker<'_> {
-    pub(super) fn rules(&mut self, files: &[File], lines: &dyn Fn(Place) -> usize, checked: &mut Checked) {
+    pub(super) fn rules(&mut self, files: &[File], lines: &LineIndex, checked: &mut Checked) {
         let mut seen = BTreeMap::new();
         let mut expanded = 0usize;
         for item in files.iter().flat_map(|file| &file.rules) {
@@ -35,57 +42,64 @@ impl Checker<'_> {
                 self.sink.push(Diagnostic::new(Code::E080, item.place, message));
                 return;
             }
-            let name =
-                if item.is_one_line { format!("line {}", lines(item.place)) } else { item.name.text.clone() };
+            let name = if item.is_one_line {
+                format!("line {}", lines.line_of(item.place))
+            } else {
+                item.name.text.clone()
+            };
             checked.sources.push(Source { name, place: item.place, guard });
             checked.unit.rules.extend(rules);
         }
     }
 
     fn rule(&mut self, item: &RuleItem, source: u32) -> Option<(Condition, Vec<Rule>)> {
-        let placements = self.placements(item.placement.as_ref());
-        let guard = self.guard(item);
-        let tiers = item.tiers.iter().map(|tier| {
-            let condition = match &tier.condition {
-                Some(condition) => self.whole_condition(condition),
-                None => Some(Condition::Constant(true)),
-            };
-            (condition, self.actions(&tier.actions), tier.condition.as_ref().map(|cond| cond.place))
-        });
-        let tiers: Vec<_> = tiers.collect();
-        let otherwise = item.otherwise.as_ref().map(|actions| self.actions(actions));
-        if tiers.len() >= limits::TIERS_MAX {
+        if item.tiers.len() >= limits::TIERS_MAX {
             let message = format!("more than {} tiers in one rule", limits::TIERS_MAX);
             self.sink.push(Diagnostic::new(Code::E080, item.name.place, message));
             return None;
         }
+        // Everything is checked before anything gives up, so that all mistakes are reported.
+        let placements = self.placements(item.placement.as_ref());
+        let before = self.program_nodes;
+        let guard = self.guard(item);
+        let guard_nodes = self.program_nodes.saturating_sub(before);
+        let branches: Vec<Option<Branch>> = item.tiers.iter().map(|tier| self.branch(tier)).collect();
+        let otherwise = item.otherwise.as_ref().map(|actions| self.actions(actions));
         let (placements, guard) = (placements?, guard?);
-        let mut branches = Vec::new();
-        for (condition, actions, place) in tiers {
-            branches.push((condition?, actions?, place));
-        }
+        let mut branches: Vec<Branch> = branches.into_iter().collect::<Option<_>>()?;
+        self.charge(guard_nodes.saturating_mul(branches.len() + 1), item.place)?;
         self.warn_shared_boundaries(item, &branches);
         let own: Vec<&Condition> =
-            std::iter::once(&guard).chain(branches.iter().map(|(condition, ..)| condition)).collect();
+            std::iter::once(&guard).chain(branches.iter().map(|branch| &branch.condition)).collect();
         self.report_consent(item, &own);
-        let rule = |tier: usize, condition, actions| Rule {
+        for branch in &mut branches {
+            let own = std::mem::replace(&mut branch.condition, Condition::Constant(true));
+            branch.condition = both(guard.clone(), own);
+        }
+        if let Some(actions) = otherwise {
+            let condition = Condition::Definitely(Box::new(guard.clone())).negated();
+            branches.push(Branch { condition, actions: actions?, place: None });
+        }
+        let rules = branches.into_iter().zip(0u16..).map(|(branch, tier)| Rule {
             source,
-            tier: tier as u16,
+            tier,
             placements: placements.clone(),
             priority: item.priority,
             class: class_of(item),
-            condition,
-            actions,
+            condition: branch.condition,
+            actions: branch.actions,
+        });
+        Some((guard, rules.collect()))
+    }
+
+    fn branch(&mut self, tier: &Tier) -> Option<Branch> {
+        let condition = match &tier.condition {
+            Some(condition) => self.whole_condition(condition),
+            None => Some(Condition::Constant(true)),
         };
-        let mut rules = Vec::with_capacity(branches.len() + 1);
-        for (condition, actions, _) in branches {
-            rules.push(rule(rules.len(), both(guard.clone(), condition), actions));
-        }
-        if let Some(actions) = otherwise {
-            let unmet = Condition::Definitely(Box::new(guard.clone())).negated();
-            rules.push(rule(rules.len(), unmet, actions?));
-        }
-        Some((guard, rules))
+        let actions = self.actions(&tier.actions);
+        let place = tier.condition.as_ref().map(|condition| condition.place);
+        Some(Branch { condition: condition?, actions: actions?, place })
     }
 
     /// All `when` and none of the `unless` known to hold.
@@ -105,15 +119,17 @@ impl Checker<'_> {
 
     fn placements(&mut self, name: Option<&Name>) -> Option<std::ops::Range<u32>> {
         let Some(name) = name else { return Some(0..self.names.placements.len() as u32) };
-        let index = self.catalog_index("placement", name, &self.names.placements)?;
+        let index = self.placement(name)?;
         Some(index..index + 1)
     }
 
-    /// The index of a catalog name; reported when there is none.
-    pub(crate) fn catalog_index(&mut self, what: &str, name: &Name, known: &[String]) -> Option<u32> {
-        if let Some(index) = known.iter().position(|known| *known == name.text) {
-            return Some(index as u32);
-        }
+    pub(super) fn placement(&mut self, name: &Name) -> Option<u32> {
+        let found = self.catalog.placements.get(name.text.as_str()).copied();
+        found.or_else(|| self.report_unknown("placement", name, &self.names.placements))
+    }
+
+    /// There is nothing of this name in the catalog.
+    fn report_unknown(&mut self, what: &str, name: &Name, known: &[String]) -> Option<u32> {
         let near = nearest(&name.text, known.iter().map(String::as_str));
         let message = format!("there is no {what} \"{}\" in the catalog", name.text);
         self.sink.push(Diagnostic::new(Code::E046, name.place, message).did_you_mean(near));
@@ -126,13 +142,16 @@ impl Checker<'_> {
     }
 
     pub(crate) fn action(&mut self, item: &ActionItem) -> Option<Action> {
-        let names = self.names;
         Some(Action::Plain(match &item.kind {
             ActionKind::ShowTemplate(name) => {
-                Plain::ShowTemplate(TemplateId(self.catalog_index("template", name, &names.templates)?))
+                let found = self.catalog.templates.get(name.text.as_str()).copied();
+                let found = found.or_else(|| self.report_unknown("template", name, &self.names.templates));
+                Plain::ShowTemplate(TemplateId(found?))
             }
             ActionKind::ShowCreative(name) => {
-                Plain::ShowCreative(CreativeId(self.catalog_index("creative", name, &names.creatives)?))
+                let found = self.catalog.creatives.get(name.text.as_str()).copied();
+                let found = found.or_else(|| self.report_unknown("creative", name, &self.names.creatives));
+                Plain::ShowCreative(CreativeId(found?))
             }
             ActionKind::OfferDiscount(percent) => {
                 self.offer_of(item.place, OfferKind::DiscountPercent, *percent)?
@@ -178,25 +197,20 @@ impl Checker<'_> {
     }
 
     /// W052: two neighbouring tiers that meet in exactly one value.
-    fn warn_shared_boundaries(
-        &mut self,
-        item: &RuleItem,
-        branches: &[(Condition, Vec<Action>, Option<Place>)],
-    ) {
+    fn warn_shared_boundaries(&mut self, item: &RuleItem, branches: &[Branch]) {
         for pair in branches.windows(2) {
-            let ([(first, _, Some(wins)), (second, _, Some(loses))], Some((signal, value))) =
-                (pair, shared_boundary(&pair[0].0, &pair[1].0))
+            let (Some(wins), Some(loses), Some((signal, value))) =
+                (pair[0].place, pair[1].place, shared_boundary(&pair[0].condition, &pair[1].condition))
             else {
                 continue;
             };
-            debug_assert!(first != second || wins != loses, "INVARIANT: two tiers stand at two places");
             let attribute = self.vocabulary.of_signal(signal).map_or("", |entry| entry.name.as_str());
             let value = print::number(value);
             let message = format!("two tiers of rule \"{}\" both take {attribute} = {value}", item.name.text);
             self.sink.push(
-                Diagnostic::new(Code::W052, *loses, message)
+                Diagnostic::new(Code::W052, loses, message)
                     .label("this tier never sees it: the first one wins")
-                    .secondary(*wins, "wins")
+                    .secondary(wins, "wins")
                     .help("make the first range half-open with `..<`"),
             );
         }

@@ -58,7 +58,7 @@ impl Checker<'_> {
             }
         }
         let placement = match &item.placement {
-            Some(name) => Some(self.catalog_index("placement", name, &self.names.placements)?),
+            Some(name) => Some(self.placement(name)?),
             None => (self.names.placements.len() == 1).then_some(0),
         };
         let expects: Vec<_> = item

@@ -4,7 +4,7 @@ use super::Checker;
 use super::vocabulary::AttributeId;
 use crate::ast::{Value, ValueKind};
 use crate::codes::Code;
-use crate::countries::{COUNTRIES, is_country};
+use crate::countries::{is_country, near_country};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::hir::Type;
 use crate::nearest::nearest;
@@ -176,7 +176,7 @@ impl Checker<'_> {
         let entry = self.vocabulary.entry(attribute);
         let near = match &entry.ty {
             Type::OneOf(values) => nearest(text, values.iter().map(String::as_str)),
-            Type::Country => nearest(text, COUNTRIES.split_ascii_whitespace()),
+            Type::Country => near_country(text),
             _ => None,
         };
         let message = format!("`{text}` is not one of the values of `{}`", entry.name);

@@ -104,6 +104,7 @@ impl Parser<'_> {
         let (high, end) = self.number("the largest value")?;
         if low > high {
             self.sink.push(Diagnostic::new(Code::E050, start.to(end), "these bounds are reversed"));
+            return Ok(None);
         }
         Ok(Some((low, high)))
     }

@@ -15,7 +15,7 @@ use super::resolve::Resolved;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// Directory of bundles, journal, store and keys.
     pub data_dir: PathBuf,
     /// The data plane.
@@ -34,14 +34,14 @@ pub struct Config {
 
 /// The data plane's part.
 #[derive(Debug, Clone)]
-pub struct EngineConfig {
+pub(crate) struct EngineConfig {
     /// Everything the engine takes.
     pub settings: EngineSettings,
 }
 
 /// The control plane's part.
 #[derive(Debug, Clone)]
-pub struct ControlConfig {
+pub(crate) struct ControlConfig {
     /// Where to listen.
     pub listen: SocketAddr,
     /// Source directory to publish at start.
@@ -55,7 +55,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`] names the first bad value, where it stands and what a right one looks like.
-    pub fn check(resolved: &Resolved) -> Result<Config, ConfigError> {
+    pub(crate) fn check(resolved: &Resolved) -> Result<Config, ConfigError> {
         let data_dir = PathBuf::from(resolved.get("paths.data_dir"));
         let control = ControlConfig {
             listen: read(resolved, "control.listen", address)?,
@@ -82,22 +82,22 @@ impl Config {
     }
 
     /// Directory of the event journal.
-    pub fn journal_dir(&self) -> PathBuf {
+    pub(crate) fn journal_dir(&self) -> PathBuf {
         self.data_dir.join("journal")
     }
 
     /// Directory of published bundles.
-    pub fn bundle_dir(&self) -> PathBuf {
+    pub(crate) fn bundle_dir(&self) -> PathBuf {
         self.data_dir.join("bundles")
     }
 
     /// The analytics store.
-    pub fn store_path(&self) -> PathBuf {
+    pub(crate) fn store_path(&self) -> PathBuf {
         self.data_dir.join("analytics.sqlite")
     }
 
     /// The posterior table.
-    pub fn posterior_path(&self) -> PathBuf {
+    pub(crate) fn posterior_path(&self) -> PathBuf {
         self.data_dir.join("posteriors.tspt")
     }
 }
@@ -108,7 +108,8 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let ttl = read(resolved, "engine.token_ttl", duration)?;
     let bundle = optional(resolved, "engine.bundle").map(PathBuf::from);
-    let bundle = bundle.unwrap_or_else(|| data_dir.join("bundles").join(tessera_control::publisher::ACTIVE_FILE));
+    let bundle =
+        bundle.unwrap_or_else(|| data_dir.join("bundles").join(tessera_control::publisher::ACTIVE_FILE));
     Ok(EngineSettings {
         listen,
         admin_listen: read(resolved, "admin.listen", address)?,
@@ -140,7 +141,9 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
                 "us" => Ok(GpcScope::Us),
                 _ => Err("write global or us"),
             })?,
-            honor_dnt: read(resolved, "consent.honor_dnt", |text| text.parse().map_err(|_| "write true or false"))?,
+            honor_dnt: read(resolved, "consent.honor_dnt", |text| {
+                text.parse().map_err(|_| "write true or false")
+            })?,
             ..Policy::default()
         },
     })
@@ -157,7 +160,12 @@ fn read<T>(
     read: impl FnOnce(&str) -> Result<T, &'static str>,
 ) -> Result<T, ConfigError> {
     let value = resolved.get(name);
-    read(value).map_err(|help| ConfigError::Value { name, value: value.to_owned(), origin: resolved.origin(name), help })
+    read(value).map_err(|help| ConfigError::Value {
+        name,
+        value: value.to_owned(),
+        origin: resolved.origin(name),
+        help,
+    })
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
@@ -189,7 +197,9 @@ fn sync(text: &str) -> Result<Sync, &'static str> {
     match text {
         "always" => Ok(Sync::Always),
         "off" => Ok(Sync::Off),
-        _ => duration(text).map(Sync::Every).map_err(|_| "write always, off, or an interval such as 10ms or 100ms"),
+        _ => duration(text)
+            .map(Sync::Every)
+            .map_err(|_| "write always, off, or an interval such as 10ms or 100ms"),
     }
 }
 
@@ -215,7 +225,10 @@ mod tests {
     use crate::config::{Sources, resolve};
 
     fn checked(flags: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let flags = flags.iter().map(|(key, value)| ((*key).into(), (*value).into(), format!("--set {key}"))).collect();
+        let flags = flags
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into(), format!("--set {key}")))
+            .collect();
         Config::check(&resolve(&Sources { flags, ..Sources::default() }).unwrap())
     }
 
@@ -229,14 +242,21 @@ mod tests {
     #[test]
     fn bad_values_name_key_origin_and_remedy() {
         let message = checked(&[("engine.listen", "8080")]).unwrap_err().to_string();
-        assert!(message.contains("engine.listen") && message.contains("--set") && message.contains("127.0.0.1:8080"));
+        assert!(
+            message.contains("engine.listen")
+                && message.contains("--set")
+                && message.contains("127.0.0.1:8080")
+        );
         assert!(checked(&[("journal.fsync", "sometimes")]).is_err());
         assert!(checked(&[("engine.trusted_proxies", "10.0.0.0/33")]).is_err());
     }
 
     #[test]
     fn an_open_control_port_needs_a_key() {
-        assert!(matches!(checked(&[("control.listen", "0.0.0.0:8081")]), Err(ConfigError::OpenControl { .. })));
+        assert!(matches!(
+            checked(&[("control.listen", "0.0.0.0:8081")]),
+            Err(ConfigError::OpenControl { .. })
+        ));
         assert!(checked(&[("control.listen", "0.0.0.0:8081"), ("control.api_key", "k")]).is_ok());
     }
 }

@@ -3,7 +3,7 @@
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
+pub(crate) struct Key {
     /// `section.key`.
     pub name: &'static str,
     /// Value when nothing else is said.
@@ -16,28 +16,78 @@ pub struct Key {
     pub meaning: &'static str,
 }
 
-const fn key(name: &'static str, default: &'static str, flag: Option<&'static str>, meaning: &'static str) -> Key {
+const fn key(
+    name: &'static str,
+    default: &'static str,
+    flag: Option<&'static str>,
+    meaning: &'static str,
+) -> Key {
     Key { name, default, flag, is_secret: false, meaning }
 }
 
 /// All settings, by section.
-pub const KEYS: [Key; 22] = [
-    key("paths.data_dir", "./tessera-data", Some("--data-dir"), "directory of bundles, journal, store and keys"),
-    key("engine.listen", "127.0.0.1:8080", Some("--listen"), "address of the data port (decisions and events)"),
-    key("engine.public_url", "", None, "what URLs in answers start with; empty: http:// and the listen address"),
+pub(crate) const KEYS: [Key; 22] = [
+    key(
+        "paths.data_dir",
+        "./tessera-data",
+        Some("--data-dir"),
+        "directory of bundles, journal, store and keys",
+    ),
+    key(
+        "engine.listen",
+        "127.0.0.1:8080",
+        Some("--listen"),
+        "address of the data port (decisions and events)",
+    ),
+    key(
+        "engine.public_url",
+        "",
+        None,
+        "what URLs in answers start with; empty: http:// and the listen address",
+    ),
     key("engine.workers", "0", None, "worker threads; 0: one per core"),
     key("engine.node", "1", None, "number of this engine in merged journals, 0 to 65535"),
-    key("engine.bundle", "", None, "bundle file to watch; empty: the one that control publishes in the data directory"),
-    key("engine.geo_database", "", Some("--geo"), "MaxMind database (GeoLite2, DB-IP, ...); empty: no location"),
+    key(
+        "engine.bundle",
+        "",
+        None,
+        "bundle file to watch; empty: the one that control publishes in the data directory",
+    ),
+    key(
+        "engine.geo_database",
+        "",
+        Some("--geo"),
+        "MaxMind database (GeoLite2, DB-IP, ...); empty: no location",
+    ),
     key("engine.token_ttl", "7d", None, "how long impression and click URLs stay valid"),
-    key("engine.trusted_proxies", "", None, "networks whose client address header is believed, separated by commas"),
-    key("engine.client_address_header", "x-forwarded-for", None, "x-forwarded-for, forwarded, or one single-value header"),
+    key(
+        "engine.trusted_proxies",
+        "",
+        None,
+        "networks whose client address header is believed, separated by commas",
+    ),
+    key(
+        "engine.client_address_header",
+        "x-forwarded-for",
+        None,
+        "x-forwarded-for, forwarded, or one single-value header",
+    ),
     key("admin.listen", "127.0.0.1:9090", Some("--admin-listen"), "address of health and metrics"),
-    key("journal.fsync", "100ms", None, "when events are forced to the disk: always, off, or an interval such as 10ms"),
+    key(
+        "journal.fsync",
+        "100ms",
+        None,
+        "when events are forced to the disk: always, off, or an interval such as 10ms",
+    ),
     key("consent.default_regime", "gdpr", None, "regime when the country is unknown: gdpr or none"),
     key("consent.gpc_scope", "global", None, "where Global Privacy Control is honoured: global or us"),
     key("consent.honor_dnt", "true", None, "treat DNT: 1 like Global Privacy Control"),
-    key("control.listen", "127.0.0.1:8081", Some("--control-listen"), "address of the control API and console"),
+    key(
+        "control.listen",
+        "127.0.0.1:8081",
+        Some("--control-listen"),
+        "address of the control API and console",
+    ),
     key("control.source", "", Some("--source"), "bundle source directory to publish at start; empty: none"),
     Key {
         name: "control.api_key",
@@ -48,6 +98,11 @@ pub const KEYS: [Key; 22] = [
     },
     key("analytics.publish_interval", "500ms", None, "least time between two posterior tables"),
     key("analytics.attribution_window", "7d", None, "how long after serving a touch still counts"),
-    key("analytics.half_life", "", None, "time in which learned statistics lose half their weight; empty: never"),
+    key(
+        "analytics.half_life",
+        "",
+        None,
+        "time in which learned statistics lose half their weight; empty: never",
+    ),
     key("log.level", "info", Some("--log-level"), "error, warn, info, debug or trace"),
 ];

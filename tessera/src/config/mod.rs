@@ -9,14 +9,15 @@ mod check;
 mod keys;
 mod resolve;
 
-pub use check::{Config, ControlConfig, EngineConfig};
-pub use keys::KEYS;
-pub use resolve::{Origin, Resolved, Sources, resolve};
+pub(crate) use check::Config;
+pub(crate) use check::duration;
+pub(crate) use keys::KEYS;
+pub(crate) use resolve::{Origin, Resolved, Sources, resolve};
 
 /// The configuration cannot be used; nothing has been started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file named with `--config` cannot be read.
     #[error("cannot read the configuration file `{path}`: {cause}")]
     Read {

@@ -14,7 +14,7 @@ const DEFAULT_FILE: &str = "tessera.toml";
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// A flag, as typed.
     Flag(String),
     /// An environment variable.
@@ -38,7 +38,7 @@ impl fmt::Display for Origin {
 
 /// What a program run was given.
 #[derive(Debug, Clone, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// Keys with values from flags, and the flag as typed.
     pub flags: Vec<(String, String, String)>,
     /// The whole environment.
@@ -49,26 +49,27 @@ pub struct Sources {
 
 /// Every key with its value and origin.
 #[derive(Debug, Clone)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     values: BTreeMap<&'static str, (String, Origin)>,
 }
 
 impl Resolved {
     /// The value of a key as text.
-    pub fn get(&self, name: &str) -> &str {
+    pub(crate) fn get(&self, name: &str) -> &str {
         self.values.get(name).map_or("", |(value, _)| value.as_str())
     }
 
     /// Where the value of a key came from.
-    pub fn origin(&self, name: &str) -> Origin {
+    pub(crate) fn origin(&self, name: &str) -> Origin {
         self.values.get(name).map_or(Origin::Default, |(_, origin)| origin.clone())
     }
 
     /// One line per key: value and origin, secrets masked.
-    pub fn show(&self) -> String {
+    pub(crate) fn show(&self) -> String {
         let mut out = String::new();
         for key in KEYS {
-            let value = if key.is_secret && !self.get(key.name).is_empty() { "********" } else { self.get(key.name) };
+            let value =
+                if key.is_secret && !self.get(key.name).is_empty() { "********" } else { self.get(key.name) };
             let setting = format!("{} = \"{value}\"", key.name);
             out.push_str(&format!("{setting:<52} # {}; {}\n", self.origin(key.name), key.meaning));
         }
@@ -76,7 +77,7 @@ impl Resolved {
     }
 
     /// Replaces a value that nobody has set; used by commands with defaults of their own.
-    pub fn set_default(&mut self, name: &'static str, value: impl Into<String>) {
+    pub(crate) fn set_default(&mut self, name: &'static str, value: impl Into<String>) {
         let entry = self.values.entry(name).or_insert((String::new(), Origin::Default));
         if entry.1 == Origin::Default {
             entry.0 = value.into();
@@ -88,7 +89,7 @@ impl Resolved {
 ///
 /// # Errors
 /// [`ConfigError`] for unknown keys, unreadable files and values of the wrong kind.
-pub fn resolve(sources: &Sources) -> Result<Resolved, ConfigError> {
+pub(crate) fn resolve(sources: &Sources) -> Result<Resolved, ConfigError> {
     let mut values: BTreeMap<&'static str, (String, Origin)> =
         KEYS.iter().map(|key| (key.name, (key.default.to_owned(), Origin::Default))).collect();
     for (name, value, origin) in from_file(sources.file.as_deref())? {
@@ -119,7 +120,9 @@ fn from_file(named: Option<&Path>) -> Result<Found, ConfigError> {
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Vec::new());
+        }
         Err(cause) => return Err(ConfigError::Read { path: path.display().to_string(), cause }),
     };
     let table: toml::Table = toml::from_str(&text)
@@ -157,11 +160,16 @@ fn from_environment(environment: &[(String, String)]) -> Result<Found, ConfigErr
         let origin = Origin::Environment(variable.clone());
         let name = rest.to_lowercase().replacen("__", ".", 1);
         // Secrets may stand in a file, so that they appear in no process listing.
-        let secret = name.strip_suffix("_file").and_then(|name| KEYS.iter().find(|key| key.is_secret && key.name == name));
+        let secret = name
+            .strip_suffix("_file")
+            .and_then(|name| KEYS.iter().find(|key| key.is_secret && key.name == name));
         match secret {
             Some(key) => {
-                let text = std::fs::read_to_string(value)
-                    .map_err(|cause| ConfigError::Secret { name: key.name, path: value.clone(), cause })?;
+                let text = std::fs::read_to_string(value).map_err(|cause| ConfigError::Secret {
+                    name: key.name,
+                    path: value.clone(),
+                    cause,
+                })?;
                 found.push((key.name.to_owned(), text.trim().to_owned(), origin));
             }
             None => found.push((name, value.clone(), origin)),
@@ -203,10 +211,15 @@ mod tests {
         let (_directory, sources) = with_file("[engine]\nlistne = \"x\"\n");
         let message = resolve(&sources).unwrap_err().to_string();
         assert!(message.contains("`engine.listne`") && message.contains("`engine.listen`"), "{message}");
-        let sources =
-            Sources { environment: vec![("TESSERA_JOURNAL__FSYNK".into(), "x".into())], ..Sources::default() };
+        let sources = Sources {
+            environment: vec![("TESSERA_JOURNAL__FSYNK".into(), "x".into())],
+            ..Sources::default()
+        };
         let message = resolve(&sources).unwrap_err().to_string();
-        assert!(message.contains("TESSERA_JOURNAL__FSYNK") && message.contains("`journal.fsync`"), "{message}");
+        assert!(
+            message.contains("TESSERA_JOURNAL__FSYNK") && message.contains("`journal.fsync`"),
+            "{message}"
+        );
     }
 
     #[test]

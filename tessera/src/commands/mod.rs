@@ -1,0 +1,17 @@
+//! Commands that do one thing and end, and the ones that serve.
+
+pub(crate) mod build;
+pub(crate) mod probe;
+pub(crate) mod serve;
+
+use std::io::Write;
+
+/// Prints a line to standard output. A closed pipe ends the output, not the program.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Prints a line to standard error.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
