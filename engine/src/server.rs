@@ -20,7 +20,7 @@ use crate::counters::Shard;
 use crate::enrich::device::DeviceClassifier;
 use crate::enrich::geo_cell::GeoCell;
 use crate::http::admin::AdminState;
-use crate::http::context::{Responder, Worker};
+use crate::http::context::{Memory, Responder, Worker};
 use crate::http::router::Handler;
 use crate::journal::{Journal, JournalConfig};
 use crate::keys::Keys;
@@ -127,7 +127,9 @@ impl Engine {
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
         threads.push(spawn_admin(admin, state, stopped.clone())?);
         for ((listener, journal), shard) in listeners.into_iter().zip(ends).zip(shards.iter()) {
-            let worker = Worker { memory: None, journal, shard: Arc::clone(shard) };
+            // Made now, so that the first visitor does not wait for it.
+            let memory = responder.snapshots.load().as_ref().map(|live| Memory::new(live));
+            let worker = Worker { memory, journal, shard: Arc::clone(shard) };
             threads.push(spawn_worker(listener, Arc::clone(&responder), worker, stopped.clone())?);
         }
         Ok(Engine { data_address, admin_address, keys, stop, stop_workers, threads, journal })

@@ -5,7 +5,7 @@
 
 use tessera_rulevm::{Truth, literal_truth, literals_of};
 use tessera_wire::catalog::PlacementId;
-use tessera_wire::event::Arm;
+use tessera_wire::event::{Arm, Tier};
 use tessera_wire::program::{Action, Rule, RuleClass, RuleId};
 
 use crate::admit::Admitted;
@@ -142,8 +142,7 @@ impl Context<'_> {
 
     fn offers(&self, placement: PlacementId, outcome: PlacementOutcome) -> Vec<OfferExplanation> {
         let bundle = self.snapshot.bundle();
-        let first = usize::from(outcome.first_ad);
-        let ads: &[Ad] = &self.scratch.ads[first..first + usize::from(outcome.ads)];
+        let ads = self.ads_of(outcome);
         let mut offers: Vec<OfferExplanation> = Vec::new();
         let mut is_given = false;
         for number in bundle.program().rules_of(placement) {
@@ -161,7 +160,7 @@ impl Context<'_> {
                     priority: rule.priority,
                     offer: bundle.catalog().str(bundle.catalog().offers[offer.index()].id).to_owned(),
                     lost,
-                    path: self.path(rule),
+                    path: self.path(rule, outcome),
                 });
             }
         }
@@ -211,7 +210,7 @@ impl Context<'_> {
                 priority: rule.priority,
                 shows: bundle.catalog().str(shows).to_owned(),
                 lost,
-                path: self.path(rule),
+                path: self.path(rule, outcome),
             });
         }
     }
@@ -231,17 +230,22 @@ impl Context<'_> {
     }
 
     fn was_served(&self, rule: &Rule, outcome: PlacementOutcome) -> bool {
-        let first = usize::from(outcome.first_ad);
-        let ads: &[Ad] = &self.scratch.ads[first..first + usize::from(outcome.ads)];
-        ads.iter().any(|ad| ad.rule == Some(rule.source))
+        self.ads_of(outcome).iter().any(|ad| ad.rule == Some(rule.source))
     }
 
-    fn path(&self, rule: &Rule) -> Vec<Step> {
+    fn ads_of(&self, outcome: PlacementOutcome) -> &[Ad] {
+        let first = usize::from(outcome.first_ad);
+        &self.scratch.ads[first..first + usize::from(outcome.ads)]
+    }
+
+    fn path(&self, rule: &Rule, outcome: PlacementOutcome) -> Vec<Step> {
         let bundle = self.snapshot.bundle();
         let program = bundle.program();
         let mut steps = Vec::new();
         if rule.class == RuleClass::Fallback {
-            steps.push(Step { expr: "nothing else filled the placement".into(), result: "", because: "" });
+            let is_filled = self.ads_of(outcome).iter().any(|ad| ad.tier < Tier::Fallback);
+            let result = if is_filled { "false" } else { "true" };
+            steps.push(Step { expr: "no other rule filled the placement".into(), result, because: "" });
         }
         for id in literals_of(program, rule.entry) {
             let (fires, truth) = literal_truth(program, self.admitted.frame(), id);
