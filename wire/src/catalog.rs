@@ -66,7 +66,7 @@ pub struct Catalog {
     pub templates: Vec<Template>,
     /// Slots, grouped by template.
     pub slots: Vec<Slot>,
-    /// Assets of slots: [`Slot::assets`] and [`Creative::assets`] index this list.
+    /// Assets of slots; [`Slot::assets`] indexes this list.
     pub slot_assets: Vec<AssetId>,
     /// Assets.
     pub assets: Vec<Asset>,

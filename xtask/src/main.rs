@@ -1,3 +1,49 @@
-//! Entry point.
+//! The `cargo xtask` command.
 
-fn main() {}
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to a terminal")]
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+commands:
+  ci                    run every check, stop at the first that fails
+  tidy                  check the house rules: sizes, module docs, manifests, links
+  record decide-http    measure decisions per second beside a bare server, write benches/record/decide-http.md
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["ci"] => xtask::ci::run(&xtask::root()),
+        ["tidy"] => tidy(),
+        ["record", "decide-http", options @ ..] => xtask::record::decide_http(&xtask::root(), options),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tidy() -> anyhow::Result<()> {
+    let problems = xtask::tidy::check(&xtask::root())?;
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    anyhow::ensure!(problems.is_empty(), "{} house rules are broken", problems.len());
+    println!("tidy");
+    Ok(())
+}

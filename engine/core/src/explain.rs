@@ -1,6 +1,6 @@
 //! Why a decision came out as it did: the same computation, told step by step.
 //!
-//! [`explain`] runs [`decide`](crate::decide::decide) itself and then reads the same scratch, so an explanation can never
+//! [`explain`] runs [`decide`] itself and then reads the same scratch, so an explanation can never
 //! describe another decision. It allocates freely and is not for the request path of ordinary traffic.
 
 use tessera_rulevm::{Truth, literal_truth, literals_of};
