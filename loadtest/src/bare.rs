@@ -119,7 +119,7 @@ async fn serve_connection(stream: TcpStream, answer: Bytes) {
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(READ_SECS_MAX))
-        .pipeline_flush(true)
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }

@@ -109,9 +109,9 @@ fn token_key(world: &World) -> [u8; 32] {
 fn signed(key: [u8; 32], expires_at_secs: u32) -> String {
     let kind = TouchKind::Impression;
     let token = Token { kind, expires_at_secs, decision_id: 1, ad: 0, target: "" };
-    let mut path = "/e/".to_owned();
+    let mut path = b"/e/".to_vec();
     sign_into(&TokenKey::new(key), &token, &mut path);
-    path
+    String::from_utf8(path).unwrap()
 }
 
 #[test]
