@@ -16,4 +16,6 @@ mod explanation;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod router;
+#[cfg(test)]
+mod testing;
 pub(crate) mod touch;
