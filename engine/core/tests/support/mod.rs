@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
+pub(crate) mod oracle;
 pub(crate) mod visit;
+pub(crate) mod world;
 
 use tessera_control::source::{SourceFile, Sources, compile};
 use tessera_engine_core::bundle::LoadedBundle;
