@@ -456,6 +456,7 @@ impl<'r> Builder<'r> {
             let problem = Problem::catalog(CatalogCode::Inconsistent, span, message);
             self.problem(problem.help("name the creative that the holdout sees: control = \"...\""));
         }
+        self.check_control(raw);
         let flights = self.add_flights(raw);
         let salt = format!("holdout:{}", raw.id.get_ref());
         let campaign = Campaign {
@@ -469,6 +470,21 @@ impl<'r> Builder<'r> {
             control: control.map(CreativeId),
         };
         self.catalog.campaigns.push(campaign);
+    }
+
+    /// The holdout is compared with the campaign's other visitors, so its control must be the campaign's own.
+    fn check_control(&mut self, raw: &RawCampaign) {
+        let Some(control) = &raw.control else { return };
+        let Some(creative) = self.names.creatives.get(control.get_ref().as_str()) else { return };
+        let template = &self.raw.creative[*creative as usize].template;
+        let Some(template) = self.names.templates.get(template.get_ref().as_str()) else { return };
+        let campaign = &self.raw.template[*template as usize].campaign;
+        if campaign.get_ref() != raw.id.get_ref() {
+            let message =
+                format!("control `{}` belongs to campaign `{}`", control.get_ref(), campaign.get_ref());
+            let problem = Problem::catalog(CatalogCode::Inconsistent, control.span(), message);
+            self.problem(problem.help("a control is a creative of the campaign that holds visitors out"));
+        }
     }
 
     fn add_flights(&mut self, campaign: &RawCampaign) -> Span {

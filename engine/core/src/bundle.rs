@@ -5,7 +5,7 @@
 //!
 //! Cost: linear in the bundle, off the request path. Not here: framing and checksums (`tessera_wire::bundle`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram, VerifyError};
 use tessera_wire::bundle::{Bundle, BundleError, BundleHash};
@@ -36,7 +36,7 @@ pub enum LoadError {
     /// The catalog contradicts itself.
     #[error("catalog: {list}[{index}]: {rule}")]
     Catalog {
-        /// Which list.
+        /// Which list; rules are checked here, too, as far as decisions rely on their order.
         list: &'static str,
         /// Which element.
         index: usize,
@@ -230,7 +230,63 @@ fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Result<(), Loa
     check_each("fields", &catalog.fields, |field| check_field(catalog, program, field))?;
     check_each("templates", &catalog.templates, |template| check_template(catalog, template))?;
     check_each("creatives", &catalog.creatives, |creative| check_creative(catalog, creative))?;
-    check_each("offers", &catalog.offers, |offer| check_offer(catalog, offer))
+    check_each("offers", &catalog.offers, |offer| check_offer(catalog, offer))?;
+    check_ids(catalog)?;
+    check_controls(catalog)?;
+    check_tiers(program)
+}
+
+/// What outlives a bundle (events, posteriors, requests) goes by text ids, so no two things of a kind may share one.
+fn check_ids(catalog: &Catalog) -> Result<(), LoadError> {
+    check_distinct(catalog, "placements", catalog.placements.iter().map(|one| one.id))?;
+    check_distinct(catalog, "campaigns", catalog.campaigns.iter().map(|one| one.id))?;
+    check_distinct(catalog, "templates", catalog.templates.iter().map(|one| one.id))?;
+    check_distinct(catalog, "assets", catalog.assets.iter().map(|one| one.id))?;
+    check_distinct(catalog, "creatives", catalog.creatives.iter().map(|one| one.id))?;
+    check_distinct(catalog, "offers", catalog.offers.iter().map(|one| one.id))
+}
+
+fn check_distinct(
+    catalog: &Catalog,
+    list: &'static str,
+    ids: impl Iterator<Item = Text>,
+) -> Result<(), LoadError> {
+    let mut seen = HashSet::new();
+    for (index, id) in ids.enumerate() {
+        if !seen.insert(catalog.str(id)) {
+            return Err(LoadError::Catalog { list, index, rule: "its id is used twice" });
+        }
+    }
+    Ok(())
+}
+
+/// A control of another campaign would be counted as that campaign's ad. Indices are known to fit.
+fn check_controls(catalog: &Catalog) -> Result<(), LoadError> {
+    for (index, campaign) in catalog.campaigns.iter().enumerate() {
+        let Some(control) = campaign.control else { continue };
+        if campaign_of(catalog, catalog.creatives[control.index()].template).index() != index {
+            let rule = "its control belongs to another campaign";
+            return Err(LoadError::Catalog { list: "campaigns", index, rule });
+        }
+    }
+    Ok(())
+}
+
+/// In each placement the tiers of one source rule stand together, first tier first, so that whoever walks down the rules can tell that an
+/// earlier tier has spoken by looking at the last one alone.
+fn check_tiers(program: &VerifiedProgram) -> Result<(), LoadError> {
+    let rules = &program.program().rules;
+    let mut seen = HashSet::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let group = (rule.placement, rule.source);
+        let is_first = index == 0 || (rules[index - 1].placement, rules[index - 1].source) != group;
+        let is_apart =
+            if is_first { !seen.insert(group) } else { rules[index - 1].priority != rule.priority };
+        if is_apart {
+            return Err(LoadError::Catalog { list: "rules", index, rule: "its tiers do not stand together" });
+        }
+    }
+    Ok(())
 }
 
 type Checked = Result<(), &'static str>;
