@@ -13,6 +13,7 @@ use tessera_wire::limits::{
     SLOTS_PER_TEMPLATE_MAX,
 };
 use tessera_wire::program::{Program, SegmentId, Span, WordId};
+use tessera_wire::signal::Kind;
 
 use super::problem::{CatalogCode, Problem};
 use super::schema::{
@@ -308,6 +309,7 @@ impl<'r> Builder<'r> {
                 let message = format!("slot `{}` has no assets", slot.name.get_ref());
                 self.problem(Problem::catalog(CatalogCode::Inconsistent, slot.assets.span(), message));
             }
+            self.report_repeats("asset", slot.assets.get_ref());
             for asset in slot.assets.get_ref() {
                 let id = self.find("asset", asset, &self.names.assets).unwrap_or(0);
                 self.catalog.slot_assets.push(AssetId(id));
@@ -317,6 +319,16 @@ impl<'r> Builder<'r> {
             self.catalog.slots.push(slot);
         }
         Span { first, len: raw.slot.len() as u32 }
+    }
+
+    /// What is listed twice would be learned about twice, each time from half of what is seen.
+    fn report_repeats(&mut self, what: &str, names: &[Name]) {
+        for (number, name) in names.iter().enumerate() {
+            if names[..number].iter().any(|earlier| earlier.get_ref() == name.get_ref()) {
+                let message = format!("{what} `{}` is listed twice", name.get_ref());
+                self.problem(Problem::catalog(CatalogCode::DuplicateId, name.span(), message));
+            }
+        }
     }
 
     fn add_fields(&mut self, raw: &RawTemplate, compiled: Option<&rulec::Compiled>) -> Span {
@@ -335,6 +347,8 @@ impl<'r> Builder<'r> {
     }
 
     fn add_field(&mut self, raw: &RawContext, compiled: &rulec::Compiled) {
+        self.report_repeats("segment", &raw.segments);
+        self.report_repeats("value", &raw.values);
         let (kind, listed) = match &raw.signal {
             None => self.segment_field(raw, compiled),
             Some(signal) => self.word_field(raw, signal, compiled),
@@ -376,6 +390,12 @@ impl<'r> Builder<'r> {
         let found = compiled.signal(signal.get_ref());
         if found.is_none() {
             self.unknown("signal", signal, None);
+        }
+        let attribute = found.and_then(|found| compiled.program.attributes.get(usize::from(found.0)));
+        if attribute.is_some_and(|attribute| attribute.kind != Kind::Text) {
+            let message = format!("signal `{}` does not hold one word", signal.get_ref());
+            let problem = Problem::catalog(CatalogCode::Inconsistent, signal.span(), message);
+            self.problem(problem.help("a context field lists values of a text signal, such as device.type"));
         }
         let first = self.catalog.field_words.len() as u32;
         for value in &raw.values {
