@@ -91,6 +91,18 @@ impl World {
         rule.tiers.iter().find(|(cond, _)| holds(cond)).map(|(_, acts)| acts.as_slice())
     }
 
+    /// The rules that speak in a placement, best first: number, rule and what it does.
+    fn speaking(&self, visitor: &Visitor, slot: usize) -> Vec<(usize, &Rule, &[Act])> {
+        let competes = |rule: &Rule| rule.placement.is_none_or(|own| own == slot);
+        let mut rules: Vec<(usize, &Rule)> =
+            self.rules.iter().enumerate().filter(|(_, rule)| competes(rule)).collect();
+        rules.sort_by_key(|(number, rule)| (-rule.priority, *number));
+        rules
+            .into_iter()
+            .filter_map(|(number, rule)| Some((number, rule, self.speaks(visitor, rule)?)))
+            .collect()
+    }
+
     fn context(&self, visitor: &Visitor, template: usize) -> Context {
         let mut context = Context::default();
         for (value, field) in context.iter_mut().zip(&self.templates[template].fields) {
@@ -149,14 +161,7 @@ impl World {
         place: &PlaceToFill<'_>,
         ads: &mut Vec<ExpectedAd>,
     ) -> Option<Loss> {
-        let competes = |rule: &&Rule| rule.placement.is_none_or(|own| own == place.slot);
-        let mut rules: Vec<(usize, &Rule)> =
-            self.rules.iter().enumerate().filter(|(_, rule)| competes(rule)).collect();
-        rules.sort_by_key(|(number, rule)| (-rule.priority, *number));
-        let speaking: Vec<(usize, &Rule, &[Act])> = rules
-            .into_iter()
-            .filter_map(|(number, rule)| Some((number, rule, self.speaks(visitor, rule)?)))
-            .collect();
+        let speaking = self.speaking(visitor, place.slot);
         let offer = speaking.iter().flat_map(|(_, _, acts)| acts.iter()).find_map(|act| match act {
             Act::Offer(offer) => Some(*offer as u32),
             _ => None,

@@ -91,9 +91,15 @@ impl Person {
         let tier = dice.pick(&["none", "silver", "gold", "platinum"]);
         let age = 10 + dice.below(90);
         let segments = dice.pick(&["[]", r#"["vip"]"#, r#"["vip","lapsed"]"#]);
-        let extra = dice.word();
+        let other = dice.pick(&["null", "[\"a\",1]", "{\"deep\":[1]}", "1e300", "\"\\u0000\"", "true"]);
+        let ids = match dice.below(3) {
+            _ if identity.is_some() => format!(r#""id":"u{id}","#),
+            0 => format!(r#""id":"u{id}","anonymous_id":"a{id}","#),
+            1 => format!(r#""anonymous_id":"a{id}","#),
+            _ => String::new(),
+        };
         let user = format!(
-            r#"{{"id":"u{id}","anonymous_id":"a{id}","segments":{segments},"traits":{{"interest":"{interest}","age":{age},"member_tier":"{tier}","other":{extra}}}}}"#
+            r#"{{{ids}"segments":{segments},"traits":{{"interest":"{interest}","age":{age},"member_tier":"{tier}","other":{other}}}}}"#
         );
         let (micros, items, views) = (dice.below(200) * 1_000_000, dice.below(9), dice.below(50));
         let session = format!(
