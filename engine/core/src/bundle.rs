@@ -5,23 +5,16 @@
 //!
 //! Cost: linear in the bundle, off the request path. Not here: framing and checksums (`tessera_wire::bundle`).
 
+mod check;
+
 use std::collections::HashMap;
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram, VerifyError};
 use tessera_wire::bundle::{Bundle, BundleError, BundleHash};
-use tessera_wire::catalog::{
-    Campaign, CampaignId, Catalog, ContextField, Creative, FieldKind, Offer, Placement, PlacementId,
-    Template, TemplateId, Text,
-};
+use tessera_wire::catalog::{Catalog, ContextField, FieldKind, PlacementId, Template, TemplateId, Text};
 use tessera_wire::event;
-use tessera_wire::limits::{
-    CLICK_TARGET_BYTES_MAX, COMBINATIONS_PER_TEMPLATE_MAX, CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX,
-    SLOTS_PER_TEMPLATE_MAX,
-};
 use tessera_wire::posterior::Layout;
-use tessera_wire::program::{SourceMap, Span};
-
-use crate::limits::ASSETS_PER_TEMPLATE_MAX;
+use tessera_wire::program::SourceMap;
 
 /// The bundle could not be used; whoever loads it keeps what they have.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +29,7 @@ pub enum LoadError {
     /// The catalog contradicts itself.
     #[error("catalog: {list}[{index}]: {rule}")]
     Catalog {
-        /// Which list.
+        /// Which list; rules are checked here, too, as far as decisions rely on their order.
         list: &'static str,
         /// Which element.
         index: usize,
@@ -81,7 +74,7 @@ impl LoadedBundle {
             offers: catalog.offers.len() as u32,
         };
         let program = VerifiedProgram::verify(program, bounds)?;
-        check_catalog(&catalog, &program)?;
+        check::check_catalog(&catalog, &program)?;
         // Fixed seeds: the keys are the bundle's own, and equal bundles should behave alike down to the probe order.
         let mut placements = HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4));
         for (index, placement) in catalog.placements.iter().enumerate() {
@@ -210,138 +203,4 @@ fn layout_of(catalog: &Catalog, template: &Template) -> Layout {
     let fields: Vec<usize> =
         catalog.fields_of(template).iter().map(|field| usize::from(field.values)).collect();
     Layout::new(&slots, &fields)
-}
-
-/// Checks one list after another; the first broken rule is reported.
-fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Result<(), LoadError> {
-    check_each("placements", &catalog.placements, |placement| check_placement(catalog, placement))?;
-    check_each("campaigns", &catalog.campaigns, |campaign| check_campaign(catalog, campaign))?;
-    check_each("flights", &catalog.flights, |flight| {
-        rule(text_fits(catalog, flight.id), "its id is outside the text")?;
-        rule(flight.start_ms < flight.end_ms, "it ends before it starts")
-    })?;
-    check_each("slots", &catalog.slots, |slot| {
-        rule(text_fits(catalog, slot.name), "its name is outside the text")?;
-        rule(slot.assets.len > 0, "it has no assets")?;
-        rule(span_fits(slot.assets, catalog.slot_assets.len()), "its assets are outside the list")
-    })?;
-    check_each("slot_assets", &catalog.slot_assets, |asset| {
-        rule(asset.index() < catalog.assets.len(), "the asset does not exist")
-    })?;
-    check_each("assets", &catalog.assets, |asset| {
-        rule(
-            [asset.id, asset.content, asset.alt].iter().all(|text| text_fits(catalog, *text)),
-            "a text is outside",
-        )
-    })?;
-    check_each("fields", &catalog.fields, |field| check_field(catalog, program, field))?;
-    check_each("templates", &catalog.templates, |template| check_template(catalog, template))?;
-    check_each("creatives", &catalog.creatives, |creative| check_creative(catalog, creative))?;
-    check_each("offers", &catalog.offers, |offer| check_offer(catalog, offer))
-}
-
-type Checked = Result<(), &'static str>;
-
-fn check_each<T>(list: &'static str, items: &[T], check: impl Fn(&T) -> Checked) -> Result<(), LoadError> {
-    for (index, item) in items.iter().enumerate() {
-        check(item).map_err(|rule| LoadError::Catalog { list, index, rule })?;
-    }
-    Ok(())
-}
-
-fn rule(holds: bool, rule: &'static str) -> Checked {
-    if holds { Ok(()) } else { Err(rule) }
-}
-
-fn text_fits(catalog: &Catalog, text: Text) -> bool {
-    let start = text.start as usize;
-    catalog.text.get(start..start + text.len as usize).is_some()
-}
-
-fn span_fits(span: Span, len: usize) -> bool {
-    (span.first as usize).checked_add(span.len as usize).is_some_and(|end| end <= len)
-}
-
-fn check_placement(catalog: &Catalog, placement: &Placement) -> Checked {
-    rule(text_fits(catalog, placement.id), "its id is outside the text")?;
-    rule(
-        placement.house.is_none_or(|creative| creative.index() < catalog.creatives.len()),
-        "its house ad does not exist",
-    )
-}
-
-fn check_campaign(catalog: &Catalog, campaign: &Campaign) -> Checked {
-    let texts = [campaign.id, campaign.advertiser, campaign.landing_url, campaign.holdout_salt];
-    rule(texts.iter().all(|text| text_fits(catalog, *text)), "a text is outside the arena")?;
-    rule(campaign.landing_url.len as usize <= CLICK_TARGET_BYTES_MAX, "its landing url is too long")?;
-    rule(span_fits(campaign.flights, catalog.flights.len()), "its flights are outside the list")?;
-    rule(campaign.holdout_ppm <= 1_000_000, "its holdout is more than everyone")?;
-    rule(
-        campaign.holdout_ppm == 0 || campaign.control.is_some(),
-        "it has a holdout but no control creative",
-    )?;
-    rule(
-        campaign.control.is_none_or(|creative| creative.index() < catalog.creatives.len()),
-        "its control does not exist",
-    )
-}
-
-fn check_template(catalog: &Catalog, template: &Template) -> Checked {
-    rule(text_fits(catalog, template.id), "its id is outside the text")?;
-    rule(template.campaign.index() < catalog.campaigns.len(), "its campaign does not exist")?;
-    rule(span_fits(template.slots, catalog.slots.len()), "its slots are outside the list")?;
-    rule(
-        (1..=SLOTS_PER_TEMPLATE_MAX).contains(&(template.slots.len as usize)),
-        "it has no or too many slots",
-    )?;
-    rule(span_fits(template.fields, catalog.fields.len()), "its context fields are outside the list")?;
-    rule(template.fields.len as usize <= CONTEXT_FIELDS_MAX, "it has too many context fields")?;
-    rule(template.exploration_ppm <= 1_000_000, "it explores more than always")?;
-    let sizes = catalog.slots_of(template).iter().map(|slot| slot.assets.len as usize);
-    rule(sizes.clone().sum::<usize>() <= ASSETS_PER_TEMPLATE_MAX, "it has too many assets")?;
-    let product = sizes.fold(1usize, usize::saturating_mul);
-    rule(product <= COMBINATIONS_PER_TEMPLATE_MAX, "it has too many combinations")?;
-    rule(product == template.combinations as usize, "its number of combinations is wrong")
-}
-
-fn check_creative(catalog: &Catalog, creative: &Creative) -> Checked {
-    rule(text_fits(catalog, creative.id), "its id is outside the text")?;
-    let template = catalog.templates.get(creative.template.index()).ok_or("its template does not exist")?;
-    rule(creative.combination < template.combinations, "its combination does not exist")
-}
-
-fn check_offer(catalog: &Catalog, offer: &Offer) -> Checked {
-    rule(text_fits(catalog, offer.id) && text_fits(catalog, offer.code), "a text is outside the arena")
-}
-
-fn check_field(catalog: &Catalog, program: &VerifiedProgram, field: &ContextField) -> Checked {
-    rule(text_fits(catalog, field.name), "its name is outside the text")?;
-    let listed = match field.kind {
-        FieldKind::FirstSegment(span) => {
-            rule(span_fits(span, catalog.field_segments.len()), "its segments are outside the list")?;
-            let known = program.program().segments.len();
-            let segments = span.of(&catalog.field_segments);
-            rule(segments.iter().all(|segment| (segment.0 as usize) < known), "a segment does not exist")?;
-            span.len
-        }
-        FieldKind::SignalWord { signal, words } => {
-            rule(span_fits(words, catalog.field_words.len()), "its words are outside the list")?;
-            rule((signal.0 as usize) < program.program().attributes.len(), "its signal does not exist")?;
-            let known = program.program().dictionary.len();
-            let words_of = words.of(&catalog.field_words);
-            rule(
-                words_of.iter().all(|word| (1..=known).contains(&(word.0 as usize))),
-                "a word does not exist",
-            )?;
-            words.len
-        }
-    };
-    rule(u32::from(field.values) == listed + 1, "its number of values is wrong")?;
-    rule(usize::from(field.values) <= CONTEXT_FIELD_VALUES_MAX, "it has too many values")
-}
-
-/// The campaign of a template.
-#[inline]
-pub fn campaign_of(catalog: &Catalog, template: TemplateId) -> CampaignId {
-    catalog.templates[template.index()].campaign
 }

@@ -80,6 +80,8 @@ pub struct Ad {
     pub offer: Option<OfferId>,
     /// Index of the source rule that showed it; `None` for the house ad.
     pub rule: Option<u32>,
+    /// Index of that rule's `show` among the program's actions; `None` for the house ad.
+    pub action: Option<u32>,
     /// Priority of that rule.
     pub priority: i32,
     /// Why this combination.

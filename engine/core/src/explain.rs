@@ -10,8 +10,8 @@ use tessera_wire::program::{Action, Rule, RuleClass, RuleId};
 
 use crate::admit::Admitted;
 use crate::decide::{Ad, Loss, PlacementOutcome, decide};
-use crate::eligibility::loss_of;
-use crate::place::Matching;
+use crate::hash::draw;
+use crate::place::{Candidate, Matching, Place};
 use crate::scratch::Scratch;
 use crate::snapshot::Snapshot;
 
@@ -102,7 +102,7 @@ pub fn explain(
     scratch: &mut Scratch,
 ) -> Explanation {
     decide(snapshot, admitted, now_ms, seed, scratch);
-    let context = Context { snapshot, admitted, now_ms, scratch };
+    let context = Context { snapshot, admitted, now_ms, seed, scratch };
     let placements = (0..admitted.placements().len()).map(|number| context.placement(number)).collect();
     Explanation { gates: admitted.gates().names().collect(), placements }
 }
@@ -111,6 +111,7 @@ struct Context<'a> {
     snapshot: &'a Snapshot,
     admitted: &'a Admitted<'a>,
     now_ms: i64,
+    seed: u64,
     scratch: &'a Scratch,
 }
 
@@ -122,14 +123,18 @@ impl Context<'_> {
             let (phases, candidates, offers) = Default::default();
             return PlacementExplanation { candidates_total: 0, phases, candidates, offers };
         };
+        let Context { snapshot, admitted, now_ms, .. } = *self;
+        let place = Place { snapshot, admitted, request, now_ms, seed: draw(self.seed, number as u64) };
         let mut candidates: Vec<CandidateExplanation> = Vec::new();
         for rule in self.snapshot.bundle().program().rules_of(placement) {
-            self.push_candidates(number, RuleId(rule), placement, outcome, &mut candidates);
+            self.push_candidates(&place, RuleId(rule), placement, outcome, &mut candidates);
         }
         let count =
             |keeps: fn(&CandidateExplanation) -> bool| candidates.iter().filter(|one| keeps(one)).count();
         let matched = count(|one| !matches!(one.lost, Some(Loss::RuleFalse | Loss::EarlierTier)));
-        let eligible = count(|one| matches!(one.lost, None | Some(Loss::LowerPriority)));
+        let eligible = count(|one| {
+            matches!(one.lost, None | Some(Loss::LowerPriority | Loss::Suppressed | Loss::TooManyAds))
+        });
         let served = count(|one| one.lost.is_none());
         let phases = vec![
             Phase { name: "rule", entered: candidates.len(), left: matched },
@@ -174,38 +179,27 @@ impl Context<'_> {
 
     fn push_candidates(
         &self,
-        number: usize,
+        place: &Place<'_>,
         id: RuleId,
         placement: PlacementId,
         outcome: PlacementOutcome,
         into: &mut Vec<CandidateExplanation>,
     ) {
         let bundle = self.snapshot.bundle();
-        let rule = &bundle.program().program().rules[id.0 as usize];
-        for action in rule.actions.of(&bundle.program().program().actions) {
-            let (template, shows) = match action {
-                Action::ShowTemplate(template) => {
-                    (*template, bundle.catalog().templates[template.index()].id)
-                }
-                Action::ShowCreative(creative) => {
-                    let creative = &bundle.catalog().creatives[creative.index()];
-                    (creative.template, creative.id)
-                }
-                Action::Offer(_) | Action::Suppress | Action::Tag(_) => continue,
+        let program = bundle.program().program();
+        let rule = &program.rules[id.0 as usize];
+        for (number, action) in (rule.actions.first..).zip(rule.actions.of(&program.actions)) {
+            let Some(candidate) = place.candidate(number, *action) else { continue };
+            let shows = match candidate.creative {
+                Some(creative) => bundle.catalog().creatives[creative.index()].id,
+                None => bundle.catalog().templates[candidate.template.index()].id,
             };
-            let template = &bundle.catalog().templates[template.index()];
-            let request = &self.admitted.placements()[number];
-            let lost = self.rule_loss(id, rule, placement).or_else(|| {
-                loss_of(bundle.catalog(), template, request, self.now_ms)
-                    .or_else(|| (!self.was_served(rule, outcome)).then_some(Loss::LowerPriority))
-            });
+            let lost = self
+                .rule_loss(id, rule, placement)
+                .or_else(|| place.ineligibility(candidate, rule.class))
+                .or_else(|| self.competition_loss(candidate, rule, outcome));
             into.push(CandidateExplanation {
-                rule: bundle
-                    .source()
-                    .rules
-                    .get(rule.source as usize)
-                    .map(|rule| rule.name.clone())
-                    .unwrap_or_default(),
+                rule: self.rule_name(rule),
                 tier: rule.tier,
                 priority: rule.priority,
                 shows: bundle.catalog().str(shows).to_owned(),
@@ -229,8 +223,12 @@ impl Context<'_> {
         Some(Loss::EarlierTier)
     }
 
-    fn was_served(&self, rule: &Rule, outcome: PlacementOutcome) -> bool {
-        self.ads_of(outcome).iter().any(|ad| ad.rule == Some(rule.source))
+    /// A candidate that could have been shown lost to better ones, or to what kept the whole placement empty.
+    fn competition_loss(&self, candidate: Candidate, rule: &Rule, outcome: PlacementOutcome) -> Option<Loss> {
+        let ads = self.ads_of(outcome);
+        let is_served =
+            ads.iter().any(|ad| ad.rule == Some(rule.source) && ad.action == Some(candidate.action));
+        (!is_served).then(|| outcome.no_fill.unwrap_or(Loss::LowerPriority))
     }
 
     fn ads_of(&self, outcome: PlacementOutcome) -> &[Ad] {

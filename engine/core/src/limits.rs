@@ -6,7 +6,7 @@ pub const PLACEMENTS_PER_REQUEST_MAX: usize = 50;
 pub const ADS_PER_PLACEMENT_MAX: usize = 20;
 /// Ads of one decision; placements beyond it stay empty with a reason. Scratch space is sized by it.
 pub const ADS_PER_DECISION_MAX: usize = 100;
-/// Entries of a worker's memo of best combinations; one takes 160 bytes. A power of two.
+/// Entries of a worker's memo of best combinations; one takes 176 bytes. A power of two.
 pub const MEMO_ENTRIES: usize = 1_024;
 /// Combinations up to which the best one is found by looking at all; above, by coordinate ascent.
 pub const EXHAUSTIVE_COMBINATIONS_MAX: usize = 512;

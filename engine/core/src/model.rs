@@ -27,6 +27,7 @@ pub struct Model {
     // INVARIANT: `layout.len` weights.
     mean: Vec<f32>,
     impressions: u64,
+    fingerprint: u64,
 }
 
 /// Buffers for [`Model::best`].
@@ -58,7 +59,15 @@ impl Model {
             draws: model.draws.clone(),
             mean: model.mean.clone(),
             impressions: model.impressions,
+            fingerprint: fingerprint(&model.draws),
         })
+    }
+
+    /// A hash of the draws. Generations count up in one store only, so a store that was made anew repeats them; whoever
+    /// remembers something of a model compares this beside them.
+    #[inline]
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// How many draws there are, at most [`tessera_wire::limits::POSTERIOR_DRAWS_MAX`].
@@ -109,6 +118,18 @@ impl Model {
             add(scores, &weights[start..start + count]);
         }
     }
+}
+
+fn fingerprint(draws: &[f32]) -> u64 {
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    let mut bytes = [0; 1_024];
+    for part in draws.chunks(bytes.len() / 4) {
+        for (place, weight) in bytes.chunks_exact_mut(4).zip(part) {
+            place.copy_from_slice(&weight.to_le_bytes());
+        }
+        hasher.update(&bytes[..part.len() * 4]);
+    }
+    hasher.digest()
 }
 
 fn context_values<'l>(layout: &'l Layout, context: &'l Context) -> impl Iterator<Item = usize> + 'l {
@@ -276,7 +297,7 @@ mod tests {
         let draws =
             (0..layout.len).map(|index| weight(index, if pairs.contains(&index) { pair_span } else { 50 }));
         let draws: Vec<f32> = draws.collect();
-        Model { mean: draws.clone(), draws, impressions: 0, layout }
+        Model { mean: draws.clone(), draws, impressions: 0, fingerprint: 0, layout }
     }
 
     fn best_by_definition(model: &Model, context: &Context) -> (f32, u32) {

@@ -31,9 +31,19 @@ pub(crate) struct Place<'a> {
 
 /// What a rule shows.
 #[derive(Clone, Copy)]
-struct Candidate {
+pub(crate) struct Candidate {
+    /// Index of the `show` among the program's actions.
+    pub(crate) action: u32,
+    pub(crate) template: TemplateId,
+    pub(crate) creative: Option<CreativeId>,
+}
+
+/// What a candidate comes to for this visitor: itself, or its campaign's control.
+#[derive(Clone, Copy)]
+struct Shown {
     template: TemplateId,
     creative: Option<CreativeId>,
+    is_held_out: bool,
 }
 
 impl Place<'_> {
@@ -59,8 +69,8 @@ impl Place<'_> {
         if scratch.ads.len() == first_ad {
             loss = loss.or(self.fill_from_rules(placement, offer, true, scratch)?);
         }
-        if scratch.ads.len() == first_ad && !self.push_house(placement, scratch) {
-            return Err(loss.unwrap_or(Loss::RuleFalse));
+        if scratch.ads.len() == first_ad {
+            self.push_house(placement, loss.unwrap_or(Loss::RuleFalse), scratch)?;
         }
         Ok(())
     }
@@ -85,19 +95,19 @@ impl Place<'_> {
             if (rule.class == RuleClass::Fallback) != wants_fallback {
                 continue;
             }
-            for action in rule.actions.of(&self.program().actions) {
+            for (number, action) in (rule.actions.first..).zip(rule.actions.of(&self.program().actions)) {
+                if scratch.ads.len() == wanted {
+                    return Ok(loss);
+                }
                 if matches!(action, Action::Suppress) {
                     return if scratch.ads.len() == first_ad { Err(Loss::Suppressed) } else { Ok(loss) };
                 }
-                let Some(candidate) = self.candidate(*action) else { continue };
-                match self.loss_of(candidate, &scratch.ads[first_ad..]) {
+                let Some(candidate) = self.candidate(number, *action) else { continue };
+                match self.loss_of(candidate, rule.class, &scratch.ads[first_ad..]) {
                     Some(reason) => loss = loss.or(Some(reason)),
                     None if scratch.ads.len() == ADS_PER_DECISION_MAX => return self.full(first_ad, scratch),
                     None => self.push(placement, candidate, rule, offer, scratch),
                 }
-            }
-            if scratch.ads.len() >= wanted {
-                break;
             }
         }
         Ok(loss)
@@ -107,27 +117,46 @@ impl Place<'_> {
         if scratch.ads.len() == first_ad { Err(Loss::TooManyAds) } else { Ok(None) }
     }
 
-    fn candidate(&self, action: Action) -> Option<Candidate> {
+    /// What the `number`-th action of the program shows, if it shows something.
+    pub(crate) fn candidate(&self, number: u32, action: Action) -> Option<Candidate> {
         match action {
-            Action::ShowTemplate(template) => Some(Candidate { template, creative: None }),
+            Action::ShowTemplate(template) => Some(Candidate { action: number, template, creative: None }),
             Action::ShowCreative(creative) => {
                 let template = self.catalog().creatives[creative.index()].template;
-                Some(Candidate { template, creative: Some(creative) })
+                Some(Candidate { action: number, template, creative: Some(creative) })
             }
             Action::Offer(_) | Action::Suppress | Action::Tag(_) => None,
         }
     }
 
+    /// The holdout sees the control; fallback rules are nobody's experiment.
+    fn shown(&self, candidate: Candidate, class: RuleClass) -> Shown {
+        let campaign = self.campaign_of(candidate.template);
+        let is_held_out = class != RuleClass::Fallback && self.is_held_out(campaign);
+        let creative = if is_held_out { campaign.control } else { candidate.creative };
+        let template =
+            creative.map_or(candidate.template, |id| self.catalog().creatives[id.index()].template);
+        Shown { template, creative, is_held_out }
+    }
+
+    /// Why this candidate cannot be shown here and now, if so. What would really be shown must fit, too: the control of
+    /// a campaign may have another size than the template it stands in for.
+    pub(crate) fn ineligibility(&self, candidate: Candidate, class: RuleClass) -> Option<Loss> {
+        let loss = |template: TemplateId| {
+            let catalog = self.catalog();
+            loss_of(catalog, &catalog.templates[template.index()], self.request, self.now_ms)
+        };
+        loss(candidate.template).or_else(|| loss(self.shown(candidate, class).template))
+    }
+
     /// A campaign shows at most once per placement, so that several ads differ.
-    fn loss_of(&self, candidate: Candidate, earlier: &[Ad]) -> Option<Loss> {
-        let catalog = self.catalog();
-        let template = &catalog.templates[candidate.template.index()];
-        let is_repeated =
-            earlier.iter().any(|ad| catalog.templates[ad.template.index()].campaign == template.campaign);
-        if is_repeated {
+    fn loss_of(&self, candidate: Candidate, class: RuleClass, earlier: &[Ad]) -> Option<Loss> {
+        let templates = &self.catalog().templates;
+        let campaign = templates[candidate.template.index()].campaign;
+        if earlier.iter().any(|ad| templates[ad.template.index()].campaign == campaign) {
             return Some(Loss::LowerPriority);
         }
-        loss_of(catalog, template, self.request, self.now_ms)
+        self.ineligibility(candidate, class)
     }
 
     /// The offer of the first matching rule that gives one. Fallback rules give theirs too: an offer is not a fill.
@@ -151,11 +180,7 @@ impl Place<'_> {
         offer: Option<OfferId>,
         scratch: &mut Scratch,
     ) {
-        let campaign = self.campaign_of(candidate.template);
-        let is_held_out = rule.class != RuleClass::Fallback && self.is_held_out(campaign);
-        let creative = if is_held_out { campaign.control } else { candidate.creative };
-        let template =
-            creative.map_or(candidate.template, |id| self.catalog().creatives[id.index()].template);
+        let Shown { template, creative, is_held_out } = self.shown(candidate, rule.class);
         let context = self.context(&self.catalog().templates[template.index()], scratch);
         let (arm, choice) = match creative {
             Some(id) => {
@@ -174,6 +199,7 @@ impl Place<'_> {
             creative,
             offer: offer.filter(|_| !is_held_out),
             rule: Some(rule.source),
+            action: Some(candidate.action),
             priority: rule.priority,
             arm,
             tier: tier_of(rule.class, self.admitted.mode()),
@@ -191,11 +217,13 @@ impl Place<'_> {
         }
     }
 
-    fn push_house(&self, placement: PlacementId, scratch: &mut Scratch) -> bool {
+    /// # Errors
+    /// `loss` when there is no house ad: the placement must stay empty.
+    fn push_house(&self, placement: PlacementId, loss: Loss, scratch: &mut Scratch) -> Result<(), Loss> {
         let catalog = self.catalog();
-        let Some(house) = catalog.placements[placement.index()].house else { return false };
+        let house = catalog.placements[placement.index()].house.ok_or(loss)?;
         if scratch.ads.len() == ADS_PER_DECISION_MAX {
-            return false;
+            return Err(Loss::TooManyAds);
         }
         let creative = &catalog.creatives[house.index()];
         let context = self.context(&catalog.templates[creative.template.index()], scratch);
@@ -206,13 +234,14 @@ impl Place<'_> {
             creative: Some(house),
             offer: None,
             rule: None,
+            action: None,
             priority: i32::MIN,
             arm: Arm::House,
             tier: Tier::Default,
             propensity: 1.0,
             context,
         });
-        true
+        Ok(())
     }
 
     fn context(&self, template: &Template, scratch: &Scratch) -> Context {

@@ -44,6 +44,7 @@ pub(crate) struct Memo {
 pub(crate) struct MemoKey {
     pub(crate) bundle_generation: u64,
     pub(crate) posterior_generation: u64,
+    pub(crate) fingerprint: u64,
     pub(crate) template: u32,
     pub(crate) context: Context,
 }

@@ -38,6 +38,7 @@ pub(crate) fn choose(
     let key = MemoKey {
         bundle_generation: snapshot.bundle().generation(),
         posterior_generation: snapshot.posterior_generation(),
+        fingerprint: model.fingerprint(),
         template: template.0,
         context: *context,
     };

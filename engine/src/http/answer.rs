@@ -114,7 +114,7 @@ impl Answer<'_> {
             append_experiment(catalog.str(campaign.holdout_salt), ad.arm, json);
         }
         json.key("propensity");
-        json.value(|out| append_float(f64::from(ad.propensity), out));
+        json.value(|out| append_number(&ad.propensity, out));
         json.field("tier", ad.tier.name());
         json.number_field("priority", ad.priority);
         append_contents(catalog, template, ad.combination, json);
@@ -224,7 +224,7 @@ fn append_offer(catalog: &Catalog, offer: &Offer, now_ms: i64, json: &mut Json<'
     json.field("id", catalog.str(offer.id));
     json.field("type", offer.kind.name());
     json.key("value");
-    json.value(|out| append_float(offer.value as f64 / NUMBER_SCALE as f64, out));
+    json.value(|out| append_number(&(offer.value as f64 / NUMBER_SCALE as f64), out));
     if offer.code.len > 0 {
         json.field("code", catalog.str(offer.code));
     }
@@ -254,8 +254,11 @@ fn append_hex(number: u128, out: &mut Vec<u8>) {
 }
 
 /// The shortest text that reads back as the same number; our numbers are finite.
-fn append_float(number: f64, out: &mut Vec<u8>) {
-    append_display(&number, out);
+fn append_number(number: &impl serde::Serialize, out: &mut Vec<u8>) {
+    if serde_json::to_writer(&mut *out, number).is_err() {
+        debug_assert!(false, "INVARIANT: numbers always encode");
+        out.push(b'0');
+    }
 }
 
 fn append_display(value: &impl std::fmt::Display, out: &mut Vec<u8>) {

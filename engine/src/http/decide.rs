@@ -49,7 +49,7 @@ impl Responder {
     }
 
     /// The pure part of [`Self::decide`]: no clock, no randomness, no counters.
-    fn respond(
+    pub(super) fn respond(
         &self,
         snapshot: &Snapshot,
         arrival: &Arrival<'_>,
@@ -143,7 +143,7 @@ impl Responder {
 }
 
 /// What the counters want to know of a decision.
-struct Summary {
+pub(super) struct Summary {
     tier: tessera_wire::event::Tier,
     mode: tessera_wire::event::Mode,
     ads: usize,

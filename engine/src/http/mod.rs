@@ -17,4 +17,6 @@ mod json;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod router;
+#[cfg(test)]
+mod testing;
 pub(crate) mod touch;

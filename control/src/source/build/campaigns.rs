@@ -1,0 +1,86 @@
+//! Campaigns with their flights, and placements.
+
+use tessera_wire::catalog::{Campaign, CreativeId, Flight, Placement};
+use tessera_wire::limits::CLICK_TARGET_BYTES_MAX;
+use tessera_wire::program::Span;
+
+use super::Builder;
+use crate::source::problem::{CatalogCode, Problem};
+use crate::source::schema::{Name, RawCampaign, RawFlight, RawPlacement};
+use crate::source::value;
+
+impl Builder<'_> {
+    pub(super) fn add_campaign(&mut self, raw: &RawCampaign) {
+        self.read(&raw.landing_url, value::url);
+        if raw.landing_url.get_ref().len() > CLICK_TARGET_BYTES_MAX {
+            let message = format!("a landing url has at most {CLICK_TARGET_BYTES_MAX} bytes");
+            self.problem(Problem::catalog(CatalogCode::TooMany, raw.landing_url.span(), message));
+        }
+        let holdout_ppm =
+            raw.holdout.as_ref().map_or(0, |holdout| self.read(holdout, value::parts_per_million));
+        let control =
+            raw.control.as_ref().and_then(|control| self.find("creative", control, &self.names.creatives));
+        if holdout_ppm > 0 && raw.control.is_none() {
+            let message = format!("campaign `{}` has a holdout but no control", raw.id.get_ref());
+            let span = raw.holdout.as_ref().map_or(raw.id.span(), Name::span);
+            let problem = Problem::catalog(CatalogCode::Inconsistent, span, message);
+            self.problem(problem.help("name the creative that the holdout sees: control = \"...\""));
+        }
+        self.check_control(raw);
+        let flights = self.add_flights(raw);
+        let salt = format!("holdout:{}", raw.id.get_ref());
+        let campaign = Campaign {
+            id: self.text(raw.id.get_ref()),
+            advertiser: self.text(&raw.advertiser),
+            landing_url: self.text(raw.landing_url.get_ref()),
+            flights,
+            is_active: raw.active,
+            holdout_ppm,
+            holdout_salt: self.text(&salt),
+            control: control.map(CreativeId),
+        };
+        self.catalog.campaigns.push(campaign);
+    }
+
+    /// The holdout is compared with the campaign's other visitors, so its control must be the campaign's own.
+    fn check_control(&mut self, raw: &RawCampaign) {
+        let Some(control) = &raw.control else { return };
+        let Some(creative) = self.names.creatives.get(control.get_ref().as_str()) else { return };
+        let template = &self.raw.creative[*creative as usize].template;
+        let Some(template) = self.names.templates.get(template.get_ref().as_str()) else { return };
+        let campaign = &self.raw.template[*template as usize].campaign;
+        if campaign.get_ref() != raw.id.get_ref() {
+            let message =
+                format!("control `{}` belongs to campaign `{}`", control.get_ref(), campaign.get_ref());
+            let problem = Problem::catalog(CatalogCode::Inconsistent, control.span(), message);
+            self.problem(problem.help("a control is a creative of the campaign that holds visitors out"));
+        }
+    }
+
+    fn add_flights(&mut self, campaign: &RawCampaign) -> Span {
+        let raw = self.raw;
+        let first = self.catalog.flights.len() as u32;
+        for flight in raw.flight.iter().filter(|flight| flight.campaign.get_ref() == campaign.id.get_ref()) {
+            self.add_flight(flight);
+        }
+        Span { first, len: self.catalog.flights.len() as u32 - first }
+    }
+
+    fn add_flight(&mut self, raw: &RawFlight) {
+        let start_ms = self.read(&raw.start, value::instant);
+        let end_ms = self.read(&raw.end, value::instant);
+        if start_ms >= end_ms {
+            let message = format!("flight `{}` ends before it starts", raw.id.get_ref());
+            self.problem(Problem::catalog(CatalogCode::Inconsistent, raw.end.span(), message));
+        }
+        let id = self.text(raw.id.get_ref());
+        self.catalog.flights.push(Flight { id, start_ms, end_ms });
+    }
+
+    pub(super) fn add_placement(&mut self, raw: &RawPlacement) {
+        let (width, height) = raw.size.as_ref().map_or((0, 0), |size| self.read(size, value::size));
+        let house = raw.house.as_ref().and_then(|house| self.find("creative", house, &self.names.creatives));
+        let id = self.text(raw.id.get_ref());
+        self.catalog.placements.push(Placement { id, width, height, house: house.map(CreativeId) });
+    }
+}

@@ -1,0 +1,299 @@
+//! The slow decision: rules read as a person would, over the world as it was meant, candidate by candidate.
+//!
+//! Shares with the engine the vocabulary of its answer, the documented sticky hash and the numbering of seeds. Which
+//! combination is drawn is not predicted: [`propensity`] says how likely each is.
+
+use tessera_engine_core::admit::Admitted;
+use tessera_engine_core::decide::Loss;
+use tessera_engine_core::hash::{bucket, draw};
+use tessera_engine_core::model::{Context, score_by_definition};
+use tessera_engine_core::signals::PlacementRequest;
+use tessera_wire::event::{Arm, Mode, Tier};
+use tessera_wire::posterior::{Layout, TemplateModel};
+use tessera_wire::signal::Gates;
+
+use super::NOW_MS;
+use super::world::{Act, Class, Cond, Field, PLACEMENTS, Rule, World};
+
+/// A visitor to a made-up world: what is true of them, granted or not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Visitor {
+    pub(crate) country: Option<&'static str>,
+    pub(crate) device: Option<&'static str>,
+    pub(crate) shop: Option<&'static str>,
+    pub(crate) age: Option<i64>,
+    pub(crate) club: Option<&'static str>,
+    pub(crate) visits: Option<i64>,
+    pub(crate) cart: Option<i64>,
+    pub(crate) gates: Gates,
+}
+
+/// An ad as far as it does not depend on a draw.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ExpectedAd {
+    pub(crate) placement: u32,
+    pub(crate) template: u32,
+    pub(crate) creative: Option<u32>,
+    pub(crate) offer: Option<u32>,
+    pub(crate) rule: Option<u32>,
+    pub(crate) priority: i32,
+    pub(crate) arm: Arm,
+    pub(crate) tier: Tier,
+    pub(crate) context: Context,
+}
+
+/// What a decision must come to: its ads, and per placement how many and why none.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Expected {
+    pub(crate) ads: Vec<ExpectedAd>,
+    pub(crate) placements: Vec<(usize, Option<Loss>)>,
+}
+
+impl World {
+    /// Kleene's logic; `None` is unknown.
+    fn truth(&self, visitor: &Visitor, cond: &Cond) -> Option<bool> {
+        let may = |gate: Gates| visitor.gates.covers(gate).then_some(());
+        let profile = may(Gates::ADS_PERSONALIZE);
+        match cond {
+            Cond::Country(list) => visitor.country.map(|country| list.contains(&country)),
+            Cond::Device(device) => visitor.device.map(|found| found == *device),
+            Cond::Shop(shop) => visitor.shop.map(|found| found == *shop),
+            Cond::Age(age) => profile.and(visitor.age).map(|found| found >= *age),
+            Cond::Club(list) => profile.and(visitor.club).map(|found| list.contains(&found)),
+            Cond::Visits(visits) => may(Gates::MEASURE_ADS).and(visitor.visits).map(|found| found >= *visits),
+            Cond::Cart(low, high) => profile.and(visitor.cart).map(|found| (*low..*high).contains(&found)),
+            Cond::AgeKnown => Some(profile.and(visitor.age).is_some()),
+            Cond::Segment(number) => self.truth(visitor, &self.segments[*number]),
+            Cond::Not(inner) => self.truth(visitor, inner).map(|truth| !truth),
+            Cond::Possibly(inner) => Some(self.truth(visitor, inner) != Some(false)),
+            Cond::All(parts) => {
+                let truths: Vec<_> = parts.iter().map(|part| self.truth(visitor, part)).collect();
+                let is_unknown = truths.contains(&None);
+                if truths.contains(&Some(false)) { Some(false) } else { (!is_unknown).then_some(true) }
+            }
+            Cond::Any(parts) => {
+                let truths: Vec<_> = parts.iter().map(|part| self.truth(visitor, part)).collect();
+                let is_unknown = truths.contains(&None);
+                if truths.contains(&Some(true)) { Some(true) } else { (!is_unknown).then_some(false) }
+            }
+        }
+    }
+
+    /// What a rule does for this visitor, if it speaks.
+    fn speaks<'w>(&self, visitor: &Visitor, rule: &'w Rule) -> Option<&'w [Act]> {
+        let when = rule.when.as_ref().map_or(Some(true), |cond| self.truth(visitor, cond));
+        let is_excluded = rule.unless.as_ref().is_some_and(|cond| self.truth(visitor, cond) == Some(true));
+        if when != Some(true) || is_excluded {
+            return rule.otherwise.as_deref();
+        }
+        let holds =
+            |cond: &Option<Cond>| cond.as_ref().is_none_or(|cond| self.truth(visitor, cond) == Some(true));
+        rule.tiers.iter().find(|(cond, _)| holds(cond)).map(|(_, acts)| acts.as_slice())
+    }
+
+    /// The rules that speak in a placement, best first: number, rule and what it does.
+    fn speaking(&self, visitor: &Visitor, slot: usize) -> Vec<(usize, &Rule, &[Act])> {
+        let competes = |rule: &Rule| rule.placement.is_none_or(|own| own == slot);
+        let mut rules: Vec<(usize, &Rule)> =
+            self.rules.iter().enumerate().filter(|(_, rule)| competes(rule)).collect();
+        rules.sort_by_key(|(number, rule)| (-rule.priority, *number));
+        rules
+            .into_iter()
+            .filter_map(|(number, rule)| Some((number, rule, self.speaks(visitor, rule)?)))
+            .collect()
+    }
+
+    fn context(&self, visitor: &Visitor, template: usize) -> Context {
+        let mut context = Context::default();
+        for (value, field) in context.iter_mut().zip(&self.templates[template].fields) {
+            let among = |list: &[&str], found: Option<&str>| {
+                found.and_then(|found| list.iter().position(|one| *one == found))
+            };
+            let position = match field {
+                Field::Segments(list) => {
+                    let is_in = |number: &usize| self.truth(visitor, &self.segments[*number]) == Some(true);
+                    list.iter().position(is_in)
+                }
+                Field::Device => among(&super::world::DEVICES, visitor.device),
+                Field::Country => among(&super::world::COUNTRIES, visitor.country),
+            };
+            *value = position.map_or(0, |position| position as u8 + 1);
+        }
+        context
+    }
+
+    fn loss_of(&self, template: usize, request: &PlacementRequest<'_>) -> Option<Loss> {
+        let template = &self.templates[template];
+        let campaign = &self.campaigns[template.campaign];
+        let fits = |(width, height): &(u32, u32)| template.size.0 == 0 || template.size == (*width, *height);
+        if !campaign.is_active {
+            Some(Loss::KillSwitch)
+        } else if !campaign.flights.iter().any(|(start, end)| *start <= NOW_MS && NOW_MS < *end) {
+            Some(Loss::OutsideSchedule)
+        } else {
+            let is_wrong_size = !request.formats.is_empty() && !request.formats.iter().any(fits);
+            is_wrong_size.then_some(Loss::SizeMismatch)
+        }
+    }
+
+    /// Decides, slowly.
+    pub(crate) fn decide(&self, visitor: &Visitor, admitted: &Admitted<'_>, seed: u64) -> Expected {
+        let mut expected = Expected::default();
+        for (number, request) in admitted.placements().iter().enumerate() {
+            let before = expected.ads.len();
+            let slot = (0..PLACEMENTS).find(|slot| request.slot == format!("p{slot}"));
+            let loss = match slot {
+                None => Some(Loss::UnknownSlot),
+                Some(slot) => {
+                    let place = PlaceToFill { slot, request, seed: draw(seed, number as u64) };
+                    self.fill(visitor, admitted, &place, &mut expected.ads)
+                }
+            };
+            expected.placements.push((expected.ads.len() - before, loss));
+        }
+        expected
+    }
+
+    fn fill(
+        &self,
+        visitor: &Visitor,
+        admitted: &Admitted<'_>,
+        place: &PlaceToFill<'_>,
+        ads: &mut Vec<ExpectedAd>,
+    ) -> Option<Loss> {
+        let speaking = self.speaking(visitor, place.slot);
+        let offer = speaking.iter().flat_map(|(_, _, acts)| acts.iter()).find_map(offered);
+        let first = ads.len();
+        let mut loss = None;
+        for wants_fallback in [false, true] {
+            for (number, rule, acts) in &speaking {
+                if (rule.class == Class::Fallback) != wants_fallback {
+                    continue;
+                }
+                for act in *acts {
+                    let shown = ads.len() - first;
+                    if shown == usize::from(place.request.count) {
+                        return None;
+                    }
+                    let (template, creative) = match act {
+                        Act::Template(template) => (*template, None),
+                        Act::Creative(creative) => (self.creatives[*creative].template, Some(*creative)),
+                        Act::Suppress if shown == 0 => return Some(Loss::Suppressed),
+                        Act::Suppress => return None,
+                        Act::Offer(_) => continue,
+                    };
+                    let campaign = self.templates[template].campaign;
+                    let repeats = |ad: &ExpectedAd| self.templates[ad.template as usize].campaign == campaign;
+                    if ads[first..].iter().any(repeats) {
+                        continue;
+                    }
+                    let is_held_out =
+                        rule.class != Class::Fallback && self.is_held_out(campaign, admitted, place);
+                    let creative = if is_held_out { self.campaigns[campaign].control } else { creative };
+                    let stands_in = creative.map_or(template, |creative| self.creatives[creative].template);
+                    let lost = self.loss_of(template, place.request);
+                    if let Some(lost) = lost.or_else(|| self.loss_of(stands_in, place.request)) {
+                        loss = loss.or(Some(lost));
+                        continue;
+                    }
+                    if ads.len() == 100 {
+                        return (shown == 0).then_some(Loss::TooManyAds);
+                    }
+                    ads.push(ExpectedAd {
+                        placement: place.slot as u32,
+                        template: stands_in as u32,
+                        creative: creative.map(|creative| creative as u32),
+                        offer: offer.filter(|_| !is_held_out),
+                        rule: Some(*number as u32),
+                        priority: rule.priority,
+                        arm: match creative {
+                            _ if is_held_out => Arm::Holdout,
+                            Some(_) => Arm::Fixed,
+                            None => Arm::Personalized,
+                        },
+                        tier: tier(rule.class, admitted.mode()),
+                        context: self.context(visitor, stands_in),
+                    });
+                }
+            }
+            if ads.len() > first {
+                return None;
+            }
+        }
+        self.house(visitor, place.slot, loss.unwrap_or(Loss::RuleFalse), ads)
+    }
+
+    fn house(&self, visitor: &Visitor, slot: usize, loss: Loss, ads: &mut Vec<ExpectedAd>) -> Option<Loss> {
+        let Some(house) = self.houses[slot] else { return Some(loss) };
+        if ads.len() == 100 {
+            return Some(Loss::TooManyAds);
+        }
+        let template = self.creatives[house].template;
+        ads.push(ExpectedAd {
+            placement: slot as u32,
+            template: template as u32,
+            creative: Some(house as u32),
+            offer: None,
+            rule: None,
+            priority: i32::MIN,
+            arm: Arm::House,
+            tier: Tier::Default,
+            context: self.context(visitor, template),
+        });
+        None
+    }
+
+    fn is_held_out(&self, campaign: usize, admitted: &Admitted<'_>, place: &PlaceToFill<'_>) -> bool {
+        let key = admitted.sticky_key().unwrap_or(place.seed);
+        bucket(&format!("holdout:c{campaign}"), key) < self.campaigns[campaign].holdout_percent * 10_000
+    }
+
+    /// The combination number of a fixed creative.
+    pub(crate) fn combination(&self, creative: u32) -> u32 {
+        let creative = &self.creatives[creative as usize];
+        let sizes = &self.templates[creative.template].slots;
+        creative.choice.iter().zip(sizes).fold(0, |number, (asset, size)| number * size + asset) as u32
+    }
+}
+
+struct PlaceToFill<'a> {
+    slot: usize,
+    request: &'a PlacementRequest<'a>,
+    seed: u64,
+}
+
+fn tier(class: Class, mode: Mode) -> Tier {
+    match (class, mode) {
+        (Class::Fallback, _) => Tier::Fallback,
+        (_, Mode::Full) => Tier::Full,
+        (_, Mode::Partial) => Tier::Session,
+        (_, Mode::Contextual | Mode::Child) => Tier::Contextual,
+    }
+}
+
+/// The probability of each combination: the share of draws under which it is best, mixed with exploration.
+pub(crate) fn propensities(
+    layout: &Layout,
+    model: Option<&TemplateModel>,
+    exploration: f64,
+    context: &Context,
+) -> Vec<f64> {
+    let count = layout.combinations();
+    let Some(model) = model else { return vec![1.0 / count as f64; count] };
+    let draws: Vec<&[f32]> = model.draws.chunks_exact(layout.len).collect();
+    let mut shares = vec![exploration / count as f64; count];
+    for weights in &draws {
+        let scores: Vec<f32> =
+            (0..count).map(|one| score_by_definition(layout, weights, context, one as u32)).collect();
+        let best = (0..count).fold(0, |best, one| if scores[one] > scores[best] { one } else { best });
+        shares[best] += (1.0 - exploration) / draws.len() as f64;
+    }
+    shares
+}
+
+fn offered(act: &Act) -> Option<u32> {
+    match act {
+        Act::Offer(offer) => Some(*offer as u32),
+        _ => None,
+    }
+}

@@ -1,0 +1,389 @@
+//! Made-up worlds: small catalogs with rules that use every construct a decision depends on.
+//!
+//! A [`World`] keeps what it means beside what it says: [`World::sources`] is what goes through the compiler, and the
+//! oracle ([`super::oracle`]) reads the meaning and never the compiled bundle.
+
+use std::fmt::Write;
+
+use super::{Dice, NOW_MS};
+
+pub(crate) const COUNTRIES: [&str; 4] = ["RO", "DE", "US", "FR"];
+pub(crate) const DEVICES: [&str; 3] = ["mobile", "desktop", "tablet"];
+pub(crate) const SIZES: [(u32, u32); 3] = [(970, 250), (300, 250), (0, 0)];
+pub(crate) const PLACEMENTS: usize = 3;
+const CLUBS: [&str; 3] = ["none", "silver", "gold"];
+
+/// A condition of the rule language.
+#[derive(Debug, Clone)]
+pub(crate) enum Cond {
+    Country(Vec<&'static str>),
+    Device(&'static str),
+    Shop(&'static str),
+    Age(i64),
+    Club(Vec<&'static str>),
+    Visits(i64),
+    /// Euros, the upper end left out.
+    Cart(i64, i64),
+    AgeKnown,
+    Segment(usize),
+    Not(Box<Cond>),
+    Possibly(Box<Cond>),
+    All(Vec<Cond>),
+    Any(Vec<Cond>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    Template(usize),
+    Creative(usize),
+    Offer(usize),
+    Suppress,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Personalized,
+    Contextual,
+    Fallback,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) priority: i32,
+    pub(crate) placement: Option<usize>,
+    pub(crate) class: Class,
+    pub(crate) when: Option<Cond>,
+    pub(crate) unless: Option<Cond>,
+    /// Conditions with actions; the last may have none.
+    pub(crate) tiers: Vec<(Option<Cond>, Vec<Act>)>,
+    pub(crate) otherwise: Option<Vec<Act>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Campaign {
+    pub(crate) is_active: bool,
+    pub(crate) flights: Vec<(i64, i64)>,
+    pub(crate) holdout_percent: u32,
+    pub(crate) control: Option<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Field {
+    Segments(Vec<usize>),
+    Device,
+    Country,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Template {
+    pub(crate) campaign: usize,
+    pub(crate) size: (u32, u32),
+    pub(crate) slots: Vec<usize>,
+    pub(crate) exploration_percent: u32,
+    pub(crate) fields: Vec<Field>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Creative {
+    pub(crate) template: usize,
+    pub(crate) choice: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) campaigns: Vec<Campaign>,
+    pub(crate) templates: Vec<Template>,
+    pub(crate) creatives: Vec<Creative>,
+    pub(crate) houses: Vec<Option<usize>>,
+    pub(crate) segments: Vec<Cond>,
+    pub(crate) rules: Vec<Rule>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> World {
+        let mut dice = Dice::new(seed);
+        let campaigns = 1 + dice.below(4) as usize;
+        let templates: Vec<Template> = (0..campaigns + dice.below(3) as usize)
+            .map(|number| template(&mut dice, number % campaigns))
+            .collect();
+        // One creative per template at least, so that every campaign can have a control.
+        let creatives: Vec<Creative> = (0..templates.len() + dice.below(3) as usize)
+            .map(|number| {
+                let template = number % templates.len();
+                let choice =
+                    templates[template].slots.iter().map(|size| dice.below(*size as u64) as usize).collect();
+                Creative { template, choice }
+            })
+            .collect();
+        let houses =
+            (0..PLACEMENTS).map(|_| dice.percent(50).then(|| dice.below(creatives.len() as u64) as usize));
+        let houses = houses.collect();
+        let campaigns =
+            (0..campaigns).map(|number| campaign(&mut dice, number, &templates, &creatives)).collect();
+        let segments =
+            vec![cond(&mut dice, 1, true, 0), cond(&mut dice, 2, true, 1), Cond::Club(vec!["gold"])];
+        let mut world = World { campaigns, templates, creatives, houses, segments, rules: Vec::new() };
+        world.rules = (0..2 + dice.below(8)).map(|_| world.rule(&mut dice)).collect();
+        world
+    }
+
+    fn rule(&self, dice: &mut Dice) -> Rule {
+        let class =
+            dice.pick(&[Class::Personalized, Class::Personalized, Class::Contextual, Class::Fallback]);
+        let is_gated = class == Class::Personalized;
+        let segments = if is_gated { self.segments.len() } else { 0 };
+        let tiers = 1 + dice.below(3) as usize;
+        let tiers: Vec<_> = (0..tiers)
+            .map(|number| {
+                let is_open = number + 1 == tiers && (tiers == 1 || dice.percent(50));
+                let condition = (!is_open).then(|| cond(dice, 1, is_gated, segments));
+                (condition, self.acts(dice))
+            })
+            .collect();
+        Rule {
+            priority: dice.pick(&[0, 0, 1, 5, -3]),
+            placement: dice.percent(80).then(|| dice.below(PLACEMENTS as u64) as usize),
+            class,
+            when: dice.percent(60).then(|| cond(dice, 2, is_gated, segments)),
+            // What works without consent may exclude on a plain personal test only (E060).
+            unless: dice.percent(30).then(|| cond(dice, u32::from(is_gated), true, segments)),
+            otherwise: dice.percent(15).then(|| self.acts(dice)),
+            tiers,
+        }
+    }
+
+    fn acts(&self, dice: &mut Dice) -> Vec<Act> {
+        (0..1 + dice.below(3))
+            .map(|_| match dice.below(10) {
+                0..4 => Act::Template(dice.below(self.templates.len() as u64) as usize),
+                4..7 => Act::Creative(dice.below(self.creatives.len() as u64) as usize),
+                7..9 => Act::Offer(dice.below(3) as usize),
+                _ => Act::Suppress,
+            })
+            .collect()
+    }
+
+    /// `catalog.toml` and one rule file.
+    pub(crate) fn sources(&self) -> (String, String) {
+        (self.catalog(), self.rule_file())
+    }
+
+    fn catalog(&self) -> String {
+        let mut out = String::new();
+        for (number, house) in self.houses.iter().enumerate() {
+            let house = house.map_or(String::new(), |house| format!("house = \"cr{house}\"\n"));
+            let _ = write!(out, "[[placement]]\nid = \"p{number}\"\n{house}");
+        }
+        for asset in 0..4 {
+            let _ = write!(out, "[[asset]]\nid = \"a{asset}\"\ntext = \"Text {asset}\"\n");
+        }
+        out.push_str(
+            "[[offer]]\nid = \"o0\"\ndiscount = \"10%\"\n[[offer]]\nid = \"o1\"\nfree_shipping = true\n",
+        );
+        out.push_str("[[offer]]\nid = \"o2\"\nbundle = true\n");
+        for (number, campaign) in self.campaigns.iter().enumerate() {
+            write_campaign(&mut out, number, campaign);
+        }
+        for (number, template) in self.templates.iter().enumerate() {
+            write_template(&mut out, number, template);
+        }
+        for (number, creative) in self.creatives.iter().enumerate() {
+            let assets: Vec<String> = creative
+                .choice
+                .iter()
+                .enumerate()
+                .map(|(slot, asset)| format!("s{slot} = \"a{asset}\""))
+                .collect();
+            let (template, assets) = (creative.template, assets.join(", "));
+            let _ = write!(
+                out,
+                "[[creative]]\nid = \"cr{number}\"\ntemplate = \"t{template}\"\nassets = {{ {assets} }}\n"
+            );
+        }
+        out
+    }
+
+    fn rule_file(&self) -> String {
+        let mut out = String::from(
+            "language 1\nattribute age : number from profile needs ads_personalization\n\
+             attribute club : one of none, silver, gold from profile needs ads_personalization\n\
+             attribute visits : number from profile needs analytics\n\
+             attribute shop : one of web, app from request\nattribute cart.value : money(EUR) needs behaviour\n",
+        );
+        for (number, segment) in self.segments.iter().enumerate() {
+            let _ = writeln!(out, "segment \"g{number}\" {{ {} }}", text(segment));
+        }
+        for (number, rule) in self.rules.iter().enumerate() {
+            write_rule(&mut out, number, rule);
+        }
+        out
+    }
+}
+
+fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &[Creative]) -> Campaign {
+    let windows =
+        [(-1_000_000, 1_000_000), (-5, 5), (0, 1), (-1, 0), (1, 9), (-9_000, -1), (-1_000_000, 1_000_000)];
+    let flights = (0..1 + dice.below(2)).map(|_| dice.pick(&windows));
+    let flights = flights.map(|(start, end)| (NOW_MS + start, NOW_MS + end)).collect();
+    let own: Vec<usize> =
+        (0..creatives.len()).filter(|one| templates[creatives[*one].template].campaign == number).collect();
+    let holdout_percent = dice.pick(&[0, 0, 10, 50, 100]);
+    Campaign { is_active: dice.percent(90), flights, holdout_percent, control: Some(dice.pick(&own)) }
+}
+
+fn template(dice: &mut Dice, campaign: usize) -> Template {
+    let slots = (0..1 + dice.below(3)).map(|_| 1 + dice.below(4) as usize).collect();
+    let mut fields = Vec::new();
+    if dice.percent(60) {
+        fields.push(Field::Segments(dice.pick(&[&[0, 1][..], &[2], &[1, 0, 2]]).to_vec()));
+    }
+    if dice.percent(60) {
+        fields.push(Field::Device);
+    }
+    if dice.percent(40) {
+        fields.push(Field::Country);
+    }
+    let exploration_percent = dice.pick(&[0, 1, 20, 100]);
+    Template { campaign, size: dice.pick(&SIZES), slots, exploration_percent, fields }
+}
+
+fn cond(dice: &mut Dice, depth: u32, is_gated: bool, segments: usize) -> Cond {
+    let inner = |dice: &mut Dice| cond(dice, depth - 1, is_gated, segments);
+    if depth > 0 && dice.percent(60) {
+        return match dice.below(4) {
+            0 => Cond::Not(Box::new(inner(dice))),
+            1 => Cond::Possibly(Box::new(inner(dice))),
+            2 => Cond::All((0..1 + dice.below(3)).map(|_| inner(dice)).collect()),
+            _ => Cond::Any((0..1 + dice.below(3)).map(|_| inner(dice)).collect()),
+        };
+    }
+    match dice.below(if is_gated { 9 } else { 3 }) {
+        0 => Cond::Country(vec![dice.pick(&COUNTRIES), "GB"]),
+        1 => Cond::Device(dice.pick(&DEVICES)),
+        2 => Cond::Shop(dice.pick(&["web", "app"])),
+        3 => Cond::Age(dice.pick(&[18, 40])),
+        4 => Cond::Club(vec![dice.pick(&CLUBS)]),
+        5 => Cond::Visits(dice.pick(&[1, 5])),
+        6 => Cond::Cart(50, dice.pick(&[100, 200])),
+        7 => Cond::AgeKnown,
+        _ if segments > 0 => Cond::Segment(dice.below(segments as u64) as usize),
+        _ => Cond::Age(30),
+    }
+}
+
+fn text(cond: &Cond) -> String {
+    let joined = |parts: &[Cond], word: &str| {
+        format!("({})", parts.iter().map(text).collect::<Vec<_>>().join(&format!(" {word} ")))
+    };
+    match cond {
+        Cond::Country(list) => format!("country in ({})", list.join(", ")),
+        Cond::Device(device) => format!("device.type is {device}"),
+        Cond::Shop(shop) => format!("shop is {shop}"),
+        Cond::Age(age) => format!("age >= {age}"),
+        Cond::Club(list) => format!("club in ({})", list.join(", ")),
+        Cond::Visits(visits) => format!("visits >= {visits}"),
+        Cond::Cart(low, high) => format!("cart.value in {low} EUR ..< {high} EUR"),
+        Cond::AgeKnown => "age is known".to_owned(),
+        Cond::Segment(number) => format!("segment(\"g{number}\")"),
+        Cond::Not(inner) => format!("not ({})", text(inner)),
+        Cond::Possibly(inner) => format!("possibly({})", text(inner)),
+        Cond::All(parts) => joined(parts, "and"),
+        Cond::Any(parts) => joined(parts, "or"),
+    }
+}
+
+fn acts_text(acts: &[Act]) -> String {
+    let one = |act: &Act| match act {
+        Act::Template(number) => format!("show template \"t{number}\""),
+        Act::Creative(number) => format!("show creative \"cr{number}\""),
+        Act::Offer(number) => format!("offer \"o{number}\""),
+        Act::Suppress => "suppress".to_owned(),
+    };
+    acts.iter().map(one).collect::<Vec<_>>().join(" and ")
+}
+
+fn write_rule(out: &mut String, number: usize, rule: &Rule) {
+    let place = rule.placement.map_or(String::new(), |place| format!(" for placement \"p{place}\""));
+    let class = match rule.class {
+        Class::Personalized => "",
+        Class::Contextual => " contextual",
+        Class::Fallback => " fallback",
+    };
+    let _ = writeln!(out, "rule \"r{number}\" priority {}{place}{class} {{", rule.priority);
+    for (word, cond) in [("when", &rule.when), ("unless", &rule.unless)] {
+        if let Some(cond) = cond {
+            let _ = writeln!(out, "  {word} {}", text(cond));
+        }
+    }
+    match &rule.tiers[..] {
+        [(None, acts)] => {
+            let _ = writeln!(out, "  then {}", acts_text(acts));
+        }
+        tiers => {
+            out.push_str("  then choose first {\n");
+            for (cond, acts) in tiers {
+                let cond = cond.as_ref().map_or("otherwise".to_owned(), text);
+                let _ = writeln!(out, "    {cond} -> {}", acts_text(acts));
+            }
+            out.push_str("  }\n");
+        }
+    }
+    if let Some(acts) = &rule.otherwise {
+        let _ = writeln!(out, "  otherwise {}", acts_text(acts));
+    }
+    out.push_str("}\n");
+}
+
+fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
+    let Campaign { is_active, flights, holdout_percent, control } = campaign;
+    let _ = write!(
+        out,
+        "[[campaign]]\nid = \"c{number}\"\nlanding_url = \"https://x.example/\"\nactive = {is_active}\n"
+    );
+    let _ = writeln!(out, "holdout = \"{holdout_percent}%\"");
+    if let Some(control) = control {
+        let _ = writeln!(out, "control = \"cr{control}\"");
+    }
+    for (flight, (start, end)) in flights.iter().enumerate() {
+        // The clock of these worlds shows a fixed noon, so milliseconds are all that varies.
+        let _ = write!(
+            out,
+            "[[flight]]\nid = \"f{number}-{flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n",
+            instant(*start),
+            instant(*end)
+        );
+    }
+}
+
+/// An instant within the day of [`NOW_MS`].
+fn instant(at_ms: i64) -> String {
+    let day_ms = at_ms - (NOW_MS - 43_200_000);
+    let (secs, millis) = (day_ms / 1_000, day_ms % 1_000);
+    format!("2026-11-20T{:02}:{:02}:{:02}.{millis:03}Z", secs / 3_600, secs / 60 % 60, secs % 60)
+}
+
+fn write_template(out: &mut String, number: usize, template: &Template) {
+    let Template { campaign, size, slots, exploration_percent, fields } = template;
+    let _ = write!(
+        out,
+        "[[template]]\nid = \"t{number}\"\ncampaign = \"c{campaign}\"\nexploration = \"{exploration_percent}%\"\n"
+    );
+    if size.0 > 0 {
+        let _ = writeln!(out, "size = \"{}x{}\"", size.0, size.1);
+    }
+    for (slot, assets) in slots.iter().enumerate() {
+        let assets: Vec<String> = (0..*assets).map(|asset| format!("\"a{asset}\"")).collect();
+        let _ = write!(out, "[[template.slot]]\nname = \"s{slot}\"\nassets = [{}]\n", assets.join(", "));
+    }
+    for (field, kind) in fields.iter().enumerate() {
+        let _ = write!(out, "[[template.context]]\nname = \"x{field}\"\n");
+        let _ = match kind {
+            Field::Segments(list) => {
+                let list: Vec<String> = list.iter().map(|number| format!("\"g{number}\"")).collect();
+                writeln!(out, "segments = [{}]", list.join(", "))
+            }
+            Field::Device => writeln!(out, "signal = \"device.type\"\nvalues = {DEVICES:?}"),
+            Field::Country => writeln!(out, "signal = \"country\"\nvalues = {COUNTRIES:?}"),
+        };
+    }
+}

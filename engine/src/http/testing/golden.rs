@@ -1,0 +1,136 @@
+//! Golden decisions: every case of `fixtures/decide/*.json`, asked and compared. The folder's README says how to write one.
+
+use std::path::PathBuf;
+
+use hyper::header::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::context::Memory;
+use super::{NOW_MS, Request, Shop};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    request: Value,
+    ip: String,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    now: Option<String>,
+    #[serde(default)]
+    seed: u64,
+    #[serde(default)]
+    learned: bool,
+    expect: Value,
+}
+
+impl Case {
+    fn request(&self) -> Request {
+        let header = |(name, value): &(String, String)| {
+            (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
+        };
+        let now_ms = self.now.as_ref().map_or(NOW_MS, |now| {
+            now.parse::<jiff::Timestamp>()
+                .unwrap_or_else(|error| panic!("{}: {error}", self.name))
+                .as_millisecond()
+        });
+        Request {
+            body: self.request.to_string(),
+            headers: self.headers.iter().map(header).collect(),
+            peer: self.ip.parse().unwrap(),
+            now_ms,
+            random: u128::from(self.seed),
+        }
+    }
+
+    /// The answer, or the problem in its place.
+    fn answer(&self, shop: &Shop) -> Value {
+        let snapshot = if self.learned { &shop.learned } else { &shop.unlearned };
+        match shop.answer(snapshot, &self.request(), &mut Memory::new(snapshot)) {
+            Ok(outcome) => serde_json::from_slice(&outcome.answer).unwrap(),
+            Err(problem) => serde_json::json!({
+                "status": problem.status.as_u16(), "code": problem.code, "pointer": problem.pointer,
+            }),
+        }
+    }
+}
+
+/// Where `found` is not what `expected` asks for, if anywhere.
+///
+/// An object asks for its own fields only, `"any"` for presence, `null` for absence. A list asks for exactly its
+/// elements, or, when it begins with `"among"`, for each of the others somewhere.
+fn difference(expected: &Value, found: Option<&Value>, path: &str) -> Option<String> {
+    match (expected, found) {
+        (Value::Null, None) => None,
+        (Value::String(any), Some(_)) if any == "any" => None,
+        (Value::Object(fields), Some(Value::Object(found))) => fields
+            .iter()
+            .find_map(|(name, expected)| difference(expected, found.get(name), &format!("{path}/{name}"))),
+        (Value::Array(expected), Some(Value::Array(found)))
+            if expected.first().is_some_and(|first| first == "among") =>
+        {
+            let is_missing =
+                |wanted: &&Value| !found.iter().any(|one| difference(wanted, Some(one), "").is_none());
+            let missing = expected[1..].iter().find(is_missing)?;
+            Some(format!("{path}: nothing like {missing} among {}", Value::from(found.clone())))
+        }
+        (Value::Array(expected), Some(Value::Array(found))) if expected.len() == found.len() => {
+            let pairs = expected.iter().zip(found).enumerate();
+            pairs.into_iter().find_map(|(at, (expected, found))| {
+                difference(expected, Some(found), &format!("{path}/{at}"))
+            })
+        }
+        (expected, Some(found)) if expected == found => None,
+        (expected, found) => {
+            let found = found.map_or("nothing".to_owned(), Value::to_string);
+            Some(format!("{path}: expected {expected}, found {found}"))
+        }
+    }
+}
+
+fn case_files() -> Vec<PathBuf> {
+    let folder = tessera_fixtures::vectors_dir().with_file_name("decide");
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn golden_decisions_come_out_as_written() {
+    let shop = Shop::new();
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for file in case_files() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let cases: Vec<Case> =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        for case in cases {
+            count += 1;
+            let answer = case.answer(&shop);
+            if let Some(difference) = difference(&case.expect, Some(&answer), "") {
+                failures.push(format!("{}: {}\n  {difference}", file.display(), case.name));
+            }
+        }
+    }
+    assert!(count > 20, "only {count} cases were found");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn the_comparison_notices_what_is_different() {
+    let found = serde_json::json!({"a": 1, "b": [{"c": 2}, {"c": 3}]});
+    let differs =
+        |expected: &str| difference(&serde_json::from_str(expected).unwrap(), Some(&found), "").is_some();
+    for same in [r#"{"a":"any"}"#, r#"{"x":null}"#, r#"{"b":["among",{"c":3}]}"#, r#"{"b":[{"c":2},"any"]}"#]
+    {
+        assert!(!differs(same), "{same}");
+    }
+    for other in
+        [r#"{"a":2}"#, r#"{"x":"any"}"#, r#"{"a":null}"#, r#"{"b":[{"c":2}]}"#, r#"{"b":["among",{"c":4}]}"#]
+    {
+        assert!(differs(other), "{other}");
+    }
+}
