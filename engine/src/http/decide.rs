@@ -13,6 +13,8 @@ use tessera_engine_core::signals::{Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_wire::event::{NONE, Served};
 
+use smallvec::SmallVec;
+
 use super::answer::Answer;
 use super::context::{Arrival, Enriched, Memory, Responder, Worker};
 use super::problem::Problem;
@@ -189,16 +191,19 @@ fn text<'a>(value: &'a Option<request::Str<'a>>) -> Option<&'a str> {
 }
 
 /// All placements' sizes, one after the other.
-fn formats_of(body: &DecideBody<'_>) -> Vec<(u32, u32)> {
+fn formats_of(body: &DecideBody<'_>) -> SmallVec<[(u32, u32); 4]> {
     body.placements
         .iter()
         .flat_map(|placement| placement.formats.iter().map(|format| (format.w, format.h)))
         .collect()
 }
 
-fn placements_of<'a>(body: &'a DecideBody<'a>, formats: &'a [(u32, u32)]) -> Vec<PlacementRequest<'a>> {
+fn placements_of<'a>(
+    body: &'a DecideBody<'a>,
+    formats: &'a [(u32, u32)],
+) -> SmallVec<[PlacementRequest<'a>; 4]> {
     let mut rest = formats;
-    let mut requests = Vec::with_capacity(body.placements.len());
+    let mut requests = SmallVec::new();
     for placement in &body.placements {
         let (own, others) = rest.split_at(placement.formats.len());
         rest = others;

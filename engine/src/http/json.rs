@@ -113,10 +113,10 @@ impl<'o> Json<'o> {
 
     fn quoted(&mut self, text: &str) {
         self.out.push(b'"');
-        if text.bytes().fold(false, |found, byte| found | needs_escape(byte)) {
-            self.escaped(text);
-        } else {
+        if is_plain(text.as_bytes()) {
             self.out.extend_from_slice(text.as_bytes());
+        } else {
+            self.escaped(text);
         }
         self.out.push(b'"');
     }
@@ -145,9 +145,20 @@ impl<'o> Json<'o> {
     }
 }
 
-/// Must this byte be escaped inside a JSON string?
-const fn needs_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
+/// Does no byte have to be escaped inside a JSON string? Looks at eight bytes at a time.
+fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    // The high bit of some byte is set exactly when some byte of `word` is zero (Mycroft 1987).
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let (words, rest) = text.as_chunks::<8>();
+    let is_word_plain = |bytes: &[u8; 8]| {
+        let word = u64::from_le_bytes(*bytes);
+        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        controls | has_zero(word ^ (ONES * 0x22)) | has_zero(word ^ (ONES * 0x5c)) == 0
+    };
+    words.iter().all(is_word_plain)
+        && !rest.iter().any(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\')
 }
 
 #[cfg(test)]
@@ -172,6 +183,18 @@ mod tests {
         json.flag_field("d", true);
         json.close(b'}');
         assert_eq!(String::from_utf8(out).unwrap(), r#"{"a":"x","b":["1","2",{}],"c":-7,"d":true}"#);
+    }
+
+    #[test]
+    fn every_byte_that_needs_escaping_is_found_at_every_place() {
+        for byte in 0..=255u8 {
+            for place in 0..20 {
+                let mut text = [b'a'; 20];
+                text[place] = byte;
+                let needs_escape = byte < 0x20 || byte == b'"' || byte == b'\\';
+                assert_eq!(is_plain(&text), !needs_escape, "byte {byte} at {place}");
+            }
+        }
     }
 
     proptest! {

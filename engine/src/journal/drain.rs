@@ -18,6 +18,10 @@ use crate::limits::{DISK_RETRY_MS, WRITE_BATCH_BYTES};
 
 /// How long the thread sleeps when the rings were empty; an acknowledged event wakes it at once.
 const IDLE: Duration = Duration::from_millis(5);
+/// How long it gathers after a small batch that nobody waited for.
+const GATHER: Duration = Duration::from_millis(1);
+/// Entries from which on a batch is worth writing at once.
+const FULL_BATCH_ENTRIES: usize = 512;
 /// How many generations' names a new segment begins with: requests in flight may still use the one before.
 const NAMES_KEPT: usize = 2;
 
@@ -89,25 +93,28 @@ impl Drain {
         loop {
             // Read before the rings: whatever was pushed before the flag was set is then certainly seen.
             let is_stopping = self.stop.load(Ordering::Acquire);
-            let has_worked = self.step();
+            let entries = self.step();
             self.sync_when_due(is_stopping);
-            if !has_worked {
-                if is_stopping {
-                    break;
+            match entries {
+                0 if is_stopping => break,
+                0 => std::thread::park_timeout(IDLE),
+                // Nobody waits: let a batch gather instead of writing a few records at a time.
+                1..FULL_BATCH_ENTRIES if self.held.is_empty() && !is_stopping => {
+                    std::thread::park_timeout(GATHER)
                 }
-                std::thread::park_timeout(IDLE);
+                _ => {}
             }
         }
     }
 
-    /// Takes one batch and deals with it. Says whether there was anything.
-    fn step(&mut self) -> bool {
+    /// Takes one batch and deals with it. Says how many entries there were.
+    fn step(&mut self) -> usize {
         self.take_announcements();
         let is_ready = self.prepare();
-        let has_worked = self.collect();
+        let entries = self.collect();
         self.write_batch(is_ready);
         self.release();
-        has_worked
+        entries
     }
 
     fn take_announcements(&mut self) {
@@ -124,20 +131,20 @@ impl Drain {
         }
     }
 
-    /// Moves entries from the rings into the batch, up to its size. Says whether there were any.
-    fn collect(&mut self) -> bool {
+    /// Moves entries from the rings into the batch, up to its size. Says how many.
+    fn collect(&mut self) -> usize {
         let Drain { rings, taken, batch, segments, .. } = self;
-        let mut has_worked = false;
+        let mut entries = 0;
         for (ring, taken) in rings.iter_mut().zip(taken) {
             while batch.bytes.len() < WRITE_BATCH_BYTES
                 && let Ok(entry) = ring.pop()
             {
-                has_worked = true;
+                entries += 1;
                 *taken += 1;
                 batch.push(segments.next_sequence(), entry);
             }
         }
-        has_worked
+        entries
     }
 
     /// Begins a segment and writes names where they are due, so that a batch can follow. While the disk refuses, it is
@@ -306,7 +313,7 @@ mod tests {
         touches.push(Entry::Acknowledged { events: Box::new([click(u128::from(ADS) - 1)]), done }).unwrap();
         let mut batches = 0;
         while touch.try_recv().is_err() {
-            assert!(drain.step(), "never acknowledged");
+            assert!(drain.step() > 0, "never acknowledged");
             batches += 1;
         }
         assert!(batches > 1);
