@@ -30,7 +30,8 @@ impl Record {
              - machine: {}\n- commit: {}\n- date: {}\n\n\
              The engine serves the demo shop and answers one placement with about {} bytes; the bare server has the same\n\
              runtime shape, parses a small part of the same request and answers with {} fixed bytes. Load generator and\n\
-             server share the machine. Rounds alternate.\n\n```text\n{commands}\n```\n\n\
+             server share the machine. Rounds alternate. Journal and analytics writer run along, every ad is written down and\n\
+             counted; nobody clicks, so no model has been learned yet.\n\n```text\n{commands}\n```\n\n\
              | round | engine, requests/s | p50 | p99 | bare, requests/s | p50 | p99 |\n\
              | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
             self.machine, self.commit, self.date, self.engine_answer_bytes, self.bare_answer_bytes,
