@@ -113,10 +113,10 @@ impl Population {
         let preset = Preset {
             slots: SLOTS.to_vec(),
             base: 0.05,
-            main: 0.14,
+            main: 0.08,
             pair: 0.05,
             context: [0.25, 0.15, 0.0, 0.10],
-            cross: [0.33, 0.08, 0.0, 0.05],
+            cross: [0.37, 0.08, 0.0, 0.05],
             residual: 0.03,
         };
         Population { seed, truth: Environment::new(&preset, seed), addresses: Default::default() }
