@@ -18,7 +18,5 @@ mod settings;
 pub mod snapshot_cell;
 mod watch;
 
-pub use http::admin::AdminState;
-pub use http::context::{Arrival, Responder};
 pub use server::{Engine, StartError};
 pub use settings::{EngineSettings, Files};

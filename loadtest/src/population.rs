@@ -8,7 +8,7 @@
 //!
 //! Guarantees: a visitor and a click are functions of (seed, number), so a run can be repeated and split.
 //!
-//! Not here: sending requests (a later change) and addresses' countries (the caller knows its address table).
+//! Not here: sending requests ([`crate::drive`]) and addresses' countries (the caller knows its address table).
 
 use std::net::IpAddr;
 

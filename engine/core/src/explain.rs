@@ -6,7 +6,7 @@
 use tessera_rulevm::{Truth, literal_truth, literals_of};
 use tessera_wire::catalog::PlacementId;
 use tessera_wire::event::{Arm, Tier};
-use tessera_wire::program::{Action, Rule, RuleClass, RuleId};
+use tessera_wire::program::{Action, Constraint, Rule, RuleClass, RuleId};
 
 use crate::admit::Admitted;
 use crate::decide::{Ad, Loss, PlacementOutcome, decide};
@@ -89,7 +89,7 @@ pub struct Step {
     pub expr: String,
     /// `true`, `false` or `unknown`.
     pub result: &'static str,
-    /// Why it is unknown: `no_consent` or `missing`; empty otherwise.
+    /// Why the value is not known, when that decided: `no_consent` or `missing`; empty otherwise.
     pub because: &'static str,
 }
 
@@ -250,10 +250,12 @@ impl Context<'_> {
             let literal = program.program().literals[id.0 as usize];
             let attribute = &program.program().attributes[usize::from(literal.signal.0)];
             let is_granted = self.admitted.gates().covers(attribute.gates);
+            let absence = if is_granted { "missing" } else { "no_consent" };
             let (result, because) = match (fires, truth) {
                 (true, _) => ("true", ""),
-                (false, Truth::Unknown) if is_granted => ("unknown", "missing"),
-                (false, Truth::Unknown) => ("unknown", "no_consent"),
+                // Whether something is known is itself always known.
+                (false, Truth::Unknown) if literal.constraint == Constraint::Known => ("false", absence),
+                (false, Truth::Unknown) => ("unknown", absence),
                 (false, _) => ("false", ""),
             };
             let expr = bundle.source().literals.get(id.0 as usize).cloned().unwrap_or_default();

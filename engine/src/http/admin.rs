@@ -17,7 +17,7 @@ use crate::watch::WatchCounters;
 
 /// What the admin port shows. More text can be added by whoever runs more parts in the same process.
 #[derive(Clone)]
-pub struct AdminState {
+pub(crate) struct AdminState {
     pub(crate) snapshots: Arc<SnapshotCell>,
     pub(crate) shards: Arc<[Arc<Shard>]>,
     pub(crate) journal: Arc<JournalCounters>,
@@ -27,7 +27,7 @@ pub struct AdminState {
 
 impl AdminState {
     /// Answers one request of the admin port.
-    pub fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    pub(crate) fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         let (status, text) = match (method, path) {
             (&Method::GET, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
             (&Method::GET, "/readyz") if self.is_ready() => (StatusCode::OK, "ready\n".to_owned()),

@@ -23,7 +23,7 @@ use crate::snapshot_cell::SnapshotCell;
 use super::request::{ConsentBody, DeviceBody};
 
 /// What all workers share: read-only, or atomic.
-pub struct Responder {
+pub(crate) struct Responder {
     /// The live snapshot.
     pub snapshots: Arc<SnapshotCell>,
     /// The live location database.
@@ -64,7 +64,7 @@ impl Memory {
 
 /// How and when a request arrived.
 #[derive(Debug, Clone, Copy)]
-pub struct Arrival<'a> {
+pub(crate) struct Arrival<'a> {
     /// The other end of the connection.
     pub peer: IpAddr,
     /// The request's headers.

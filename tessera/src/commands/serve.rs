@@ -17,6 +17,9 @@ pub(crate) fn run(config: &Config, parts: Parts) -> anyhow::Result<ExitCode> {
     if let Some(engine) = &running.engine {
         tracing::info!(data = %engine.data_address(), admin = %engine.admin_address(), "the engine is listening");
     }
+    if running.engine.is_some() {
+        hint(config);
+    }
     if let Some(control) = &running.control {
         tracing::info!(console = %format!("http://{}/", control.address()), "the control plane is listening");
     }
@@ -26,6 +29,23 @@ pub(crate) fn run(config: &Config, parts: Parts) -> anyhow::Result<ExitCode> {
     tracing::info!("stopping");
     running.stop();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what a new operator would otherwise wonder about.
+fn hint(config: &Config) {
+    let files = &config.engine.settings.files;
+    if !files.bundle.exists() {
+        tracing::warn!(
+            "no bundle is live yet; publish one with `tessera publish DIR`, or start with --source DIR"
+        );
+    }
+    if files.geo.is_none() {
+        let regime = config.engine.settings.consent.default_regime;
+        tracing::warn!(
+            ?regime,
+            "no location database (--geo FILE): every country is unknown and the default regime applies"
+        );
+    }
 }
 
 /// A flag that SIGINT and SIGTERM set. A second signal ends the process at once.

@@ -115,16 +115,8 @@ impl Screen {
         );
         let _ = writeln!(out, "  tiers           {}", tiers(look));
         let _ = writeln!(out, "  posteriors      generation {}", report.posterior_generation);
-        for (label, name) in [("personalized", "personalized"), ("holdout", "holdout")] {
-            let arm = report.arm(name);
-            let _ = writeln!(
-                out,
-                "  {label:<14}  CTR {} {} on {} impressions",
-                percent(arm.ctr),
-                interval(arm.interval),
-                arm.impressions
-            );
-        }
+        let _ = writeln!(out, "  personalized    {}", click_rate(report, "personalized"));
+        let _ = writeln!(out, "  holdout         {}", click_rate(report, "holdout"));
         match report.lift() {
             Some((lift, bounds)) => {
                 let _ = writeln!(
@@ -163,16 +155,8 @@ fn line(elapsed: Duration, look: &Look, report: Option<&Report>, rate: f64) -> S
 }
 
 fn append_learning(report: &Report, out: &mut String) {
-    for (label, name) in [("personal", "personalized"), ("holdout", "holdout")] {
-        let arm = report.arm(name);
-        let _ = writeln!(
-            out,
-            "{label:<10} CTR {} {} on {} impressions",
-            percent(arm.ctr),
-            interval(arm.interval),
-            arm.impressions
-        );
-    }
+    let _ = writeln!(out, "personal   {}", click_rate(report, "personalized"));
+    let _ = writeln!(out, "holdout    {}", click_rate(report, "holdout"));
     if let Some((lift, bounds)) = report.lift() {
         let _ = writeln!(
             out,
@@ -183,6 +167,12 @@ fn append_learning(report: &Report, out: &mut String) {
         );
     }
     append_best(report, out);
+}
+
+/// One arm's click rate with its interval.
+fn click_rate(report: &Report, arm: &str) -> String {
+    let arm = report.arm(arm);
+    format!("CTR {} {} on {} impressions", percent(arm.ctr), interval(arm.interval), arm.impressions)
 }
 
 fn append_best(report: &Report, out: &mut String) {
