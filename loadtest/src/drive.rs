@@ -2,7 +2,7 @@
 //!
 //! Each visit asks for a decision, reports the impression, and clicks when the hidden truth says so. Visits start on a
 //! fixed schedule whatever the answers do, and latency is counted from the intended start, so that a stall is seen by
-//! every visit that it delays. When the engine cannot keep up the schedule slips, and the slip is reported.
+//! every visit that it delays.
 //!
 //! Cost: a few tens of microseconds of one core per visit. Not here: the truth itself ([`crate::population`]).
 

@@ -154,10 +154,7 @@ impl Drain {
             return false;
         }
         match self.try_prepare() {
-            Ok(()) => {
-                self.refused_at = None;
-                true
-            }
+            Ok(()) => true,
             Err(error) => self.refuse(&error),
         }
     }
@@ -174,7 +171,7 @@ impl Drain {
         Ok(())
     }
 
-    /// Remembers a refusal; always false.
+    /// Remembers a refusal, and logs the first of a row; always false.
     fn refuse(&mut self, error: &std::io::Error) -> bool {
         if self.refused_at.replace(Instant::now()).is_none() {
             tracing::warn!(%error, "the journal cannot be written; events are refused until it can");
@@ -191,6 +188,9 @@ impl Drain {
         let backlog = self.backlog();
         let is_written = is_ready && self.try_append().map_err(|error| self.refuse(&error)).is_ok();
         if is_written {
+            if self.refused_at.take().is_some() {
+                tracing::info!("the journal can be written again");
+            }
             count(&self.counters.appended, self.batch.records);
             count(&self.counters.bytes, self.batch.bytes.len() as u64);
         } else {
