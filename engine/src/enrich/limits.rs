@@ -16,3 +16,7 @@ pub const GEO_RECORDS_MAX: usize = 4_000_000;
 pub const GEO_NAME_BYTES_MAX: usize = 128;
 /// Distinct time zones of a geo database; IANA has about 600 names.
 pub const TIME_ZONES_MAX: usize = 1_024;
+/// Devices that one worker remembers. Most traffic comes from a few hundred user agents.
+pub const DEVICE_CACHE_ENTRIES: usize = 1_024;
+/// Bytes of a user agent with its hints above which a device is not remembered: a stranger cannot fill the memory.
+pub const DEVICE_KEY_BYTES_MAX: usize = 1_024;

@@ -10,6 +10,7 @@
 pub mod client_addr;
 mod country_zone;
 pub mod device;
+pub mod device_cache;
 pub mod geo;
 pub mod geo_cell;
 pub mod language;

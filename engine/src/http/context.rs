@@ -14,6 +14,7 @@ use tessera_rulevm::Frame;
 use crate::counters::Shard;
 use crate::enrich::client_addr::{ClientAddrPolicy, truncate};
 use crate::enrich::device::{ClientHints, DeviceClassifier};
+use crate::enrich::device_cache::DeviceCache;
 use crate::enrich::geo_cell::{GeoCell, Geography};
 use crate::enrich::language::{Language, from_accept_language};
 use crate::journal::WorkerJournal;
@@ -53,12 +54,13 @@ pub(crate) struct Worker {
 pub(crate) struct Memory {
     pub(crate) frame: Frame,
     pub(crate) scratch: Scratch,
+    pub(crate) devices: DeviceCache,
 }
 
 impl Memory {
     pub(crate) fn new(snapshot: &Snapshot) -> Memory {
         let program = snapshot.bundle().program();
-        Memory { frame: Frame::new(program), scratch: Scratch::new(program) }
+        Memory { frame: Frame::new(program), scratch: Scratch::new(program), devices: DeviceCache::default() }
     }
 }
 
@@ -81,7 +83,6 @@ pub(crate) struct Enriched<'a> {
     pub(crate) region: Option<&'a str>,
     pub(crate) city: Option<&'a str>,
     pub(crate) local_time: Option<LocalTime>,
-    pub(crate) device: Option<Device>,
     pub(crate) language: Option<Language>,
     pub(crate) is_trusted_caller: bool,
 }
@@ -99,7 +100,7 @@ const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
 const DNT: HeaderName = HeaderName::from_static("dnt");
 
 impl Responder {
-    /// Derives place, time, device and language. Total: what cannot be found is absent.
+    /// Derives place, time and language. Total: what cannot be found is absent.
     pub(crate) fn enrich<'a>(
         &self,
         arrival: &Arrival<'_>,
@@ -119,7 +120,6 @@ impl Responder {
             region: place.as_ref().and_then(|place| place.region()),
             city: place.as_ref().and_then(|place| place.city()),
             local_time,
-            device: self.device(arrival, device),
             language: language(arrival, device),
             is_trusted_caller,
         }
@@ -141,7 +141,13 @@ impl Responder {
         self.client_addresses.resolve(arrival.peer, lines.iter().copied())
     }
 
-    fn device(&self, arrival: &Arrival<'_>, device: &DeviceBody<'_>) -> Option<Device> {
+    /// The visitor's device, as far as texts about it were sent.
+    pub(crate) fn device(
+        &self,
+        arrival: &Arrival<'_>,
+        device: &DeviceBody<'_>,
+        devices: &mut DeviceCache,
+    ) -> Option<Device> {
         // A user agent in the body describes the visitor; then the caller's own hints do not.
         let hints = match &device.ua {
             Some(_) => ClientHints::default(),
@@ -155,7 +161,7 @@ impl Responder {
         if user_agent.is_none() && hints.platform.is_none() {
             return None;
         }
-        let found = self.devices.classify(&hints, user_agent);
+        let found = devices.classify(&self.devices, &hints, user_agent);
         Some(Device { kind: found.device_type as u8, os: found.os as u8, browser: found.browser as u8 })
     }
 

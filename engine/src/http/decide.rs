@@ -9,7 +9,7 @@ use tessera_engine_core::consent::OwnConsent;
 use tessera_engine_core::decide::{Decision, decide};
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::hash::sticky_key;
-use tessera_engine_core::signals::{Money, PlacementRequest, RawSignals, Value};
+use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_wire::event::{NONE, Served};
 
@@ -71,7 +71,8 @@ impl Responder {
         let formats = formats_of(&body);
         let placements = placements_of(&body, &formats);
         let context = context_of(&body);
-        let raw = self.raw_signals(&body, &enriched, &context);
+        let device = self.device(arrival, &body.device, &mut memory.devices);
+        let raw = self.raw_signals(&body, &enriched, device, &context);
         let program = snapshot.bundle().program();
         let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame);
         let seed = match &body.request_id {
@@ -114,6 +115,7 @@ impl Responder {
         &self,
         body: &'a DecideBody<'a>,
         enriched: &'a Enriched<'a>,
+        device: Option<Device>,
         context: &'a FreeValues<'a>,
     ) -> RawSignals<'a> {
         let identity = identity_of(body);
@@ -123,7 +125,7 @@ impl Responder {
             region: text(&body.geo.region).or(enriched.region),
             city: text(&body.geo.city).or(enriched.city),
             local_time: enriched.local_time,
-            device: enriched.device,
+            device,
             language: enriched.language.as_ref().map(|language| language.as_str()),
             page_origin: text(&body.page.url).and_then(origin_of),
             page_path: text(&body.page.url).and_then(path_of),
