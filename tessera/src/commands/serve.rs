@@ -39,6 +39,11 @@ fn hint(config: &Config) {
             "no bundle is live yet; publish one with `tessera publish DIR`, or start with --source DIR"
         );
     }
+    let settings = &config.engine.settings;
+    if settings.listen.ip().is_unspecified() && settings.public_url == format!("http://{}", settings.listen) {
+        let url = &settings.public_url;
+        tracing::warn!(%url, "browsers cannot reach the URLs in answers; set engine.public_url to an address they can");
+    }
     if files.geo.is_none() {
         let regime = config.engine.settings.consent.default_regime;
         tracing::warn!(

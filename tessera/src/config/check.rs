@@ -113,8 +113,10 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
     Ok(EngineSettings {
         listen,
         admin_listen: read(resolved, "admin.listen", address)?,
-        public_url: optional(resolved, "engine.public_url")
-            .map_or_else(|| format!("http://{listen}"), |url| url.trim_end_matches('/').to_owned()),
+        public_url: match optional(resolved, "engine.public_url") {
+            Some(_) => read(resolved, "engine.public_url", public_url)?,
+            None => format!("http://{listen}"),
+        },
         workers: if workers == 0 { cores } else { usize::from(workers) },
         files: Files {
             bundle,
@@ -170,6 +172,14 @@ fn read<T>(
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "write an address with its port, such as 127.0.0.1:8080 or [::1]:8080")
+}
+
+/// What URLs in answers start with. Answers write it as it is, so it may hold nothing that JSON would escape.
+fn public_url(text: &str) -> Result<String, &'static str> {
+    const HELP: &str = "write an address such as https://ads.example.com, without spaces or quotes";
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or(HELP)?;
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\<>^`{|}?#".contains(&byte));
+    if is_plain && !host.is_empty() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(HELP) }
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, &'static str> {
@@ -248,6 +258,13 @@ mod tests {
                 && message.contains("127.0.0.1:8080")
         );
         assert!(checked(&[("journal.fsync", "sometimes")]).is_err());
+        for url in
+            ["ads.example", "https://", "https://a\"b", "https://a b", "javascript:alert(1)", "https://a/?x"]
+        {
+            assert!(checked(&[("engine.public_url", url)]).is_err(), "{url}");
+        }
+        let config = checked(&[("engine.public_url", "https://ads.example/t/")]).unwrap();
+        assert_eq!(config.engine.settings.public_url, "https://ads.example/t");
         assert!(checked(&[("engine.trusted_proxies", "10.0.0.0/33")]).is_err());
     }
 
