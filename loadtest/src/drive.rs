@@ -4,7 +4,7 @@
 //! fixed schedule whatever the answers do, and latency is counted from the intended start, so that a stall is seen by
 //! every visit that it delays.
 //!
-//! Cost: a few tens of microseconds of one core per visit. Not here: the truth itself ([`crate::population`]).
+//! Cost: two or three requests and their parsing per visit, on one thread. Not here: the truth itself ([`crate::population`]).
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

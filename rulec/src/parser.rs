@@ -10,6 +10,8 @@ mod condition;
 mod item;
 mod value;
 
+pub(crate) use condition::RESERVED;
+
 use crate::ast::{File, Name};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place, Sink};

@@ -7,36 +7,7 @@ use tessera_wire::program::Polarity;
 use tessera_wire::signal::NUMBER_SCALE;
 
 use crate::hir::{Check, Condition, Signal, Test, Type};
-
-/// Words that would be read as something else without quotes.
-const QUOTED: [&str; 26] = [
-    "and",
-    "or",
-    "not",
-    "in",
-    "is",
-    "between",
-    "includes",
-    "within",
-    "before",
-    "starts",
-    "ends",
-    "contains",
-    "match",
-    "definitely",
-    "possibly",
-    "segment",
-    "when",
-    "unless",
-    "then",
-    "otherwise",
-    "choose",
-    "known",
-    "unknown",
-    "priority",
-    "true",
-    "false",
-];
+use crate::parser::RESERVED;
 
 /// One literal, such as `age in 18..24` or `not (country is RO)`.
 pub fn literal(signal: &Signal, polarity: Polarity, check: &Check) -> String {
@@ -192,7 +163,8 @@ fn word_text(ty: &Type, word: &str) -> String {
     let is_closed = matches!(ty, Type::OneOf(_) | Type::Country | Type::Language);
     let is_plain = word.starts_with(|c: char| c.is_ascii_alphabetic())
         && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if is_closed && is_plain && !QUOTED.contains(&word) { word.to_owned() } else { quoted(word) }
+    let is_taken = RESERVED.contains(&word) || word == "true" || word == "false";
+    if is_closed && is_plain && !is_taken { word.to_owned() } else { quoted(word) }
 }
 
 fn quoted(text: &str) -> String {

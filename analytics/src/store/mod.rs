@@ -4,7 +4,7 @@
 //! returns (WAL, `synchronous=FULL`), so a crash at any point repeats or skips nothing. Migrations run under
 //! `user_version`; a store of a newer version is refused.
 //!
-//! Cost: about two microseconds per changed row and one fsync per commit.
+//! Cost: one statement per changed row and one fsync per commit.
 //!
 //! Not here: what to sum ([`crate::fold`]) and how to read it ([`crate::report`]).
 

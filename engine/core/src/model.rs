@@ -24,9 +24,6 @@ pub struct Model {
     layout: Layout,
     // INVARIANT: a multiple of `layout.len` weights, at least one draw.
     draws: Vec<f32>,
-    // INVARIANT: `layout.len` weights.
-    mean: Vec<f32>,
-    impressions: u64,
     fingerprint: u64,
 }
 
@@ -57,8 +54,6 @@ impl Model {
         (same_slots && model.fields == template.fields && is_sound).then(|| Model {
             layout: layout.clone(),
             draws: model.draws.clone(),
-            mean: model.mean.clone(),
-            impressions: model.impressions,
             fingerprint: fingerprint(&model.draws),
         })
     }
@@ -76,22 +71,9 @@ impl Model {
         self.draws.len() / self.layout.len
     }
 
-    /// Impressions the learner had seen.
-    pub fn impressions(&self) -> u64 {
-        self.impressions
-    }
-
     /// The weights of one draw.
     fn draw(&self, draw: usize) -> &[f32] {
         &self.draws[draw * self.layout.len..(draw + 1) * self.layout.len]
-    }
-
-    /// Predicted probability of a click under the posterior mode.
-    pub fn click_probability(&self, context: &Context, combination: u32) -> f32 {
-        let eta = self.mean[0]
-            + self.context_values(context).map(|value| self.mean[self.layout.context(value)]).sum::<f32>()
-            + score_by_definition(&self.layout, &self.mean, context, combination);
-        1.0 / (1.0 + (-eta).exp())
     }
 
     /// The best combination in `context` under one draw; ties go to the lower number.
@@ -297,7 +279,7 @@ mod tests {
         let draws =
             (0..layout.len).map(|index| weight(index, if pairs.contains(&index) { pair_span } else { 50 }));
         let draws: Vec<f32> = draws.collect();
-        Model { mean: draws.clone(), draws, impressions: 0, fingerprint: 0, layout }
+        Model { draws, fingerprint: 0, layout }
     }
 
     fn best_by_definition(model: &Model, context: &Context) -> (f32, u32) {

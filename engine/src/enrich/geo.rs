@@ -4,8 +4,7 @@
 //! and a sample of look-ups found what the walk found. Every distinct record is interned into flat arenas at load, so a
 //! lookup decodes nothing. A damaged or foreign file is a typed error, never a panic.
 //!
-//! Cost: a lookup is one tree walk and one hash probe, 0.3-0.4 µs in a large database, no allocation; loading walks the
-//! whole database (about 0.2 s for a million networks).
+//! Cost: a lookup is one tree walk and one hash probe, no allocation; loading walks the whole database.
 //! Not here: truncation ([`super::client_addr::truncate`]); swapping databases ([`super::geo_cell`]).
 
 use std::collections::HashMap;

@@ -8,7 +8,7 @@ use crate::lexer::TokenKind;
 use crate::nearest::nearest;
 
 /// Words that cannot name an attribute or stand for a value without quotes.
-pub(super) const RESERVED: [&str; 24] = [
+pub(crate) const RESERVED: [&str; 24] = [
     "and",
     "or",
     "not",
