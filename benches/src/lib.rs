@@ -73,7 +73,7 @@ pub fn visitor<'a>(number: u64, traits: &'a [(Cow<'a, str>, Value<'a>)]) -> RawS
         country: Some("RO"),
         region: Some("RO-CJ"),
         city: Some("Cluj-Napoca"),
-        local_time: Some(LocalTime { hour: 20, weekday: 4 }),
+        local_time: Some(LocalTime { hour: 20, minute: 15, weekday: 4 }),
         device: Some(Device { kind: 0, os: 1, browser: 1 }),
         language: Some("ro"),
         page_origin: Some("https://fernweh.example"),

@@ -19,6 +19,7 @@ use tokio::task::LocalSet;
 use crate::counters::Shard;
 use crate::enrich::device::DeviceClassifier;
 use crate::enrich::geo_cell::GeoCell;
+use crate::enrich::zone_cell::ZoneCell;
 use crate::http::admin::AdminState;
 use crate::http::context::{Memory, Responder, Worker};
 use crate::http::router::Handler;
@@ -106,11 +107,13 @@ impl Engine {
         let (journal, ends) = open_journal(&settings)?;
         let snapshots = Arc::new(SnapshotCell::new(journal.announcer()));
         let geography = Arc::new(GeoCell::default());
+        let zones = Arc::new(ZoneCell::default());
         let watch_counters = Arc::new(WatchCounters::default());
         let mut watcher = Watcher::new(
             &settings.files,
             Arc::clone(&snapshots),
             Arc::clone(&geography),
+            Arc::clone(&zones),
             Arc::clone(&watch_counters),
         );
         watcher.look();
@@ -122,7 +125,7 @@ impl Engine {
             watch: watch_counters,
             more: Arc::new(more_metrics),
         };
-        let responder = Arc::new(responder(settings, snapshots, geography, keys.clone())?);
+        let responder = Arc::new(responder(settings, snapshots, (geography, zones), keys.clone())?);
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
@@ -169,7 +172,7 @@ impl Engine {
 fn responder(
     settings: EngineSettings,
     snapshots: Arc<SnapshotCell>,
-    geography: Arc<GeoCell>,
+    (geography, zones): (Arc<GeoCell>, Arc<ZoneCell>),
     keys: Keys,
 ) -> Result<Responder, StartError> {
     let devices =
@@ -177,6 +180,7 @@ fn responder(
     Ok(Responder {
         snapshots,
         geography,
+        zones,
         devices,
         client_addresses: settings.client_addresses,
         consent: settings.consent,

@@ -14,6 +14,7 @@ use tessera_engine_core::bundle::LoadedBundle;
 
 use crate::counters::{family, line};
 use crate::enrich::geo_cell::GeoCell;
+use crate::enrich::zone_cell::ZoneCell;
 use crate::journal::count;
 use crate::limits::WATCH_INTERVAL_MS;
 use crate::server::now_ms;
@@ -58,6 +59,7 @@ pub(crate) struct Watcher {
     files: Vec<WatchedFile>,
     snapshots: Arc<SnapshotCell>,
     geography: Arc<GeoCell>,
+    zones: Arc<ZoneCell>,
     counters: Arc<WatchCounters>,
     offsets_at: Instant,
 }
@@ -83,6 +85,7 @@ impl Watcher {
         files: &Files,
         snapshots: Arc<SnapshotCell>,
         geography: Arc<GeoCell>,
+        zones: Arc<ZoneCell>,
         counters: Arc<WatchCounters>,
     ) -> Watcher {
         // Location first: the first decision should already know where its visitor is.
@@ -95,19 +98,19 @@ impl Watcher {
             .into_iter()
             .filter_map(|(what, path)| Some(WatchedFile { what, path: path?, seen: None }))
             .collect();
-        Watcher { files, snapshots, geography, counters, offsets_at: Instant::now() }
+        Watcher { files, snapshots, geography, zones, counters, offsets_at: Instant::now() }
     }
 
     /// Looks once at every file.
     pub(crate) fn look(&mut self) {
-        let Watcher { files, snapshots, geography, counters, .. } = self;
+        let Watcher { files, snapshots, geography, zones, counters, .. } = self;
         for file in files {
             let Some(version) = version_of(&file.path) else { continue };
             if file.seen == Some(version) {
                 continue;
             }
             file.seen = Some(version);
-            let outcome = take(file.what, &file.path, snapshots, geography);
+            let outcome = take(file.what, &file.path, snapshots, geography, zones);
             let path = file.path.display();
             match outcome {
                 Ok(()) => {
@@ -123,6 +126,9 @@ impl Watcher {
         if self.offsets_at.elapsed() >= OFFSETS_INTERVAL {
             self.offsets_at = Instant::now();
             self.geography.refresh_offsets(now_ms());
+            if let Some(live) = self.snapshots.load().as_ref() {
+                self.zones.refresh(live.bundle().program().program(), now_ms());
+            }
         }
         self.snapshots.reap();
     }
@@ -148,13 +154,20 @@ fn version_of(path: &Path) -> Option<Version> {
 }
 
 /// Reads, verifies and publishes one file. The error is for the log only.
-fn take(what: Watched, path: &Path, snapshots: &SnapshotCell, geography: &GeoCell) -> Result<(), String> {
+fn take(
+    what: Watched,
+    path: &Path,
+    snapshots: &SnapshotCell,
+    geography: &GeoCell,
+    zones: &ZoneCell,
+) -> Result<(), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     match what {
         Watched::Geo => geography.install_file(path, now_ms()).map_err(|error| text(&error)),
         Watched::Bundle => {
             let bytes = std::fs::read(path).map_err(|error| text(&error))?;
             let bundle = LoadedBundle::from_bytes(&bytes).map_err(|error| text(&error))?;
+            zones.prepare(bundle.program().program(), now_ms());
             snapshots.publish_bundle(bundle);
             Ok(())
         }

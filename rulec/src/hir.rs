@@ -136,6 +136,8 @@ pub struct Unit {
     pub rules: Vec<Rule>,
     /// Words that must be in the dictionary although no rule mentions them.
     pub words: Vec<String>,
+    /// What the engine must count.
+    pub features: Vec<tessera_wire::program::Feature>,
 }
 
 impl Rule {

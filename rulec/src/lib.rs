@@ -47,6 +47,23 @@ pub struct Names {
     pub creatives: Vec<String>,
     /// Offers.
     pub offers: Vec<OfferName>,
+    /// Campaigns.
+    pub campaigns: Vec<String>,
+    /// Assets.
+    pub assets: Vec<String>,
+    /// Slots of templates and what fills them.
+    pub slots: Vec<SlotName>,
+}
+
+/// A slot of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotName {
+    /// Index of the template in [`Names::templates`].
+    pub template: u32,
+    /// Name of the slot, such as `image`.
+    pub name: String,
+    /// What can fill it: indices into [`Names::assets`].
+    pub assets: Vec<u32>,
 }
 
 /// An offer that rules may refer to by id, or by what it gives.
@@ -138,6 +155,8 @@ fn compile_into(
         templates: count(&names.templates),
         creatives: count(&names.creatives),
         offers: count(&names.offers),
+        assets: count(&names.assets),
+        campaigns: count(&names.campaigns),
     };
     let verified = match VerifiedProgram::verify(program, bounds) {
         Ok(verified) => verified,

@@ -153,8 +153,19 @@ impl Lowering {
         let texts = keys.iter().map(|key| literal_text(unit, key)).collect();
         let Pools { dictionary, ranges, words, actions, .. } = pools;
         let attributes = attributes(unit, &self.literals);
-        let program =
-            Program { attributes, dictionary, ranges, words, literals, code, rules, segments, actions };
+        let features = unit.features.clone();
+        let program = Program {
+            attributes,
+            dictionary,
+            ranges,
+            words,
+            literals,
+            code,
+            rules,
+            segments,
+            actions,
+            features,
+        };
         Lowered { program, literals: texts }
     }
 }

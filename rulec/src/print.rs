@@ -193,6 +193,7 @@ mod tests {
             origin,
             gates: tessera_wire::signal::Gates::NONE,
             needs_text: false,
+            is_caseless: false,
         };
         let signal = Signal { ty: Type::Number(None), attribute };
         let adult = Check::InRanges(vec![(18 * NUMBER_SCALE, 24 * NUMBER_SCALE)]);

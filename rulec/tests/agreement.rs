@@ -34,7 +34,18 @@ fn signals() -> Vec<Signal> {
     let signal = |(name, ty, kind): (String, Type, Kind)| {
         let currency = if kind == Kind::Money { "EUR".to_owned() } else { String::new() };
         let (origin, gates) = (Origin::Context(name.clone()), Gates::NONE);
-        Signal { ty, attribute: Attribute { name, kind, currency, origin, gates, needs_text: false } }
+        Signal {
+            ty,
+            attribute: Attribute {
+                name,
+                kind,
+                currency,
+                origin,
+                gates,
+                needs_text: false,
+                is_caseless: false,
+            },
+        }
     };
     table.into_iter().map(signal).collect()
 }
@@ -189,6 +200,7 @@ fn unit(conditions: &[Condition]) -> Unit {
         signals: signals(),
         segments: conditions.iter().enumerate().map(segment).collect(),
         rules: conditions.iter().enumerate().map(rule).collect(),
+        features: Vec::new(),
         words: Vec::new(),
     }
 }

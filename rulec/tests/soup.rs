@@ -76,7 +76,7 @@ fn compiles_or_explains(text: String) {
         placements: vec!["home".to_owned()],
         creatives: vec!["x".to_owned()],
         templates: vec!["x".to_owned()],
-        offers: Vec::new(),
+        ..Names::default()
     };
     let files = [SourceFile { path: "soup.rules".to_owned(), text }];
     match compile(&files, &names, &[]) {

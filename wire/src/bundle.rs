@@ -100,6 +100,14 @@ pub enum BundleError {
         /// How many.
         count: usize,
     },
+    /// Written by an older compiler, in a format nobody writes any more.
+    #[error("bundle format {found} is older than this engine reads ({supported}); publish the catalog again")]
+    FormatTooOld {
+        /// Format in the file.
+        found: u16,
+        /// Format understood.
+        supported: u16,
+    },
     /// Written by a newer compiler.
     #[error("bundle format {found} is newer than this engine understands (max {supported})")]
     FormatTooNew {
@@ -160,7 +168,8 @@ impl std::fmt::Display for BundleHash {
 }
 
 const MAGIC: [u8; 4] = *b"TSBN";
-const FORMAT: u16 = 1;
+/// 2: features, caseless text, pins, bindings, bandits and splits in the program.
+const FORMAT: u16 = 2;
 const HEADER_BYTES: usize = 56;
 const SECTION_HEADER_BYTES: usize = 12;
 const FLAG_REQUIRED: u16 = 1;
@@ -206,6 +215,9 @@ pub fn decode(bytes: &[u8]) -> Result<Bundle, BundleError> {
     }
     let expected = hash(bytes)?;
     let format = u16::from_le_bytes([bytes[4], bytes[5]]);
+    if format < FORMAT {
+        return Err(BundleError::FormatTooOld { found: format, supported: FORMAT });
+    }
     if format > FORMAT {
         return Err(BundleError::FormatTooNew { found: format, supported: FORMAT });
     }

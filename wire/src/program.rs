@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{CreativeId, OfferId, PlacementId, TemplateId};
+use crate::catalog::{AssetId, CampaignId, CreativeId, OfferId, PlacementId, TemplateId};
 use crate::signal::{Builtin, Gates, Kind};
 
 /// Index of an attribute in [`Program::attributes`].
@@ -54,6 +54,8 @@ pub struct Program {
     pub segments: Vec<Segment>,
     /// Actions that rules refer to.
     pub actions: Vec<Action>,
+    /// What must be counted for rules to read it: [`Origin::Feature`] indexes this list.
+    pub features: Vec<Feature>,
 }
 
 /// A signal as a bundle declares it.
@@ -71,6 +73,8 @@ pub struct Attribute {
     pub gates: Gates,
     /// Do literals look at the text itself (prefix, suffix, contains), not only at its dictionary word?
     pub needs_text: bool,
+    /// Is text compared without regard to upper and lower case? Its words in the dictionary are lower case then.
+    pub is_caseless: bool,
 }
 
 /// Where an attribute's value comes from.
@@ -82,6 +86,91 @@ pub enum Origin {
     Trait(String),
     /// `context[name]` of the request.
     Context(String),
+    /// A count that the engine keeps of this visitor's events: index into [`Program::features`]. A whole number scaled
+    /// by [`crate::signal::NUMBER_SCALE`].
+    Feature(u16),
+    /// The sticky bucket, 0 to 999,999, of the key under this salt: a whole number scaled by
+    /// [`crate::signal::NUMBER_SCALE`]. `engine-core::hash` documents the hash.
+    Bucket {
+        /// What is hashed.
+        key: BucketKey,
+        /// Equal salts give equal buckets.
+        salt: String,
+    },
+    /// Minute of the week in this IANA time zone: 0 is Monday 00:00. A whole number scaled by
+    /// [`crate::signal::NUMBER_SCALE`].
+    MinuteOfWeek(String),
+}
+
+/// What a sticky bucket is computed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum BucketKey {
+    /// The visitor's identifier: needs storage.
+    User,
+    /// The request itself: needs nothing and is not sticky.
+    Request,
+}
+
+/// A row of the feature manifest: a count that ingestion must keep, because a rule reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Feature {
+    /// What is counted.
+    pub event: FeatureEvent,
+    /// Which of them.
+    pub subject: FeatureSubject,
+    /// Text id of the subject, which outlives the bundle; empty for [`FeatureSubject::Any`]. A rule's is its name.
+    pub subject_id: String,
+    /// How far back.
+    pub window: Window,
+    /// Width of the time buckets that are precise enough for the window, in milliseconds.
+    pub bucket_ms: i64,
+}
+
+/// Which events a feature counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FeatureEvent {
+    /// Ads shown to the visitor.
+    Impression,
+    /// Ads the visitor clicked.
+    Click,
+    /// Behaviour events of this name, such as `product_view`.
+    Behaviour(String),
+}
+
+impl FeatureEvent {
+    /// Gates that a count of these events needs at least.
+    pub const fn gates(&self) -> Gates {
+        match self {
+            FeatureEvent::Impression | FeatureEvent::Click => Gates::FREQUENCY_CAP,
+            FeatureEvent::Behaviour(_) => Gates::ADS_PERSONALIZE,
+        }
+    }
+}
+
+/// What the counted events must be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FeatureSubject {
+    /// Anything.
+    Any,
+    /// A campaign.
+    Campaign(CampaignId),
+    /// A template.
+    Template(TemplateId),
+    /// A fixed creative.
+    Creative(CreativeId),
+    /// An offer.
+    Offer(OfferId),
+    /// Ads that the rule with this source index showed.
+    Rule(u32),
+}
+
+/// How far back a feature counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Window {
+    /// The last so many milliseconds, rolling.
+    LastMs(i64),
+    /// Since the visitor's local midnight; UTC when the zone is not known.
+    Today,
 }
 
 /// When a literal counts as true, given what is known of its constraint.
@@ -133,7 +222,7 @@ impl Span {
 pub enum Constraint {
     /// Satisfied by every known value. With [`Polarity::Holds`]: `is known`; with [`Polarity::NotDefinitely`]: `is unknown`.
     Known,
-    /// Bool, Number, Money: the value lies in one of these ranges ([`Program::ranges`]).
+    /// Every kind that is a whole number: the value lies in one of these ranges ([`Program::ranges`]).
     InRanges(Span),
     /// Time: the age `now - value` in milliseconds lies in one of these ranges ([`Program::ranges`]).
     AgeInRanges(Span),
@@ -223,6 +312,43 @@ pub enum Action {
     Suppress,
     /// Report this word with the decision.
     Tag(WordId),
+    /// Put this asset into the slot of this name, in whatever template is shown that has both.
+    Pin {
+        /// Name of the slot.
+        slot: WordId,
+        /// What fills it.
+        asset: AssetId,
+    },
+    /// Fill a parameter of the shown template.
+    Bind {
+        /// Name of the parameter.
+        parameter: WordId,
+        /// With what.
+        value: Binding,
+    },
+    /// Let a bandit do one of these actions, which stand in [`Program::actions`] outside every rule's span.
+    Choose {
+        /// Its name: equal names share what was learned.
+        bandit: WordId,
+        /// The arms.
+        arms: Span,
+    },
+    /// This tier is an arm of a split: report it with the decision.
+    Variant {
+        /// Name of the split: its salt.
+        split: WordId,
+        /// Name of the arm.
+        arm: WordId,
+    },
+}
+
+/// What fills a template's parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Binding {
+    /// This text.
+    Word(WordId),
+    /// The value of a signal, where it is known.
+    Signal(SignalId),
 }
 
 /// Where everything in a program came from, for explain and diagnostics. Not needed to decide.

@@ -174,6 +174,31 @@ pub enum Kind {
     Set,
     /// Unix milliseconds.
     Time,
+    /// Milliseconds.
+    Duration,
+    /// A dotted version as one ordered number; see [`version`].
+    Version,
+}
+
+/// A dotted version such as `17.4.1` as one number that orders like the version: 20 bits for each of the first three
+/// parts, missing parts as zero. `None` when it is not one to three numbers below 2^20, with an optional leading `v`.
+/// Anything from a `-` or `+` on (pre-release, build) is left out.
+pub fn version(text: &str) -> Option<i64> {
+    let core = text.strip_prefix('v').unwrap_or(text);
+    let core = core.split(['-', '+']).next().unwrap_or(core);
+    let mut packed = 0;
+    let mut parts = core.split('.');
+    for _ in 0..3 {
+        let part = match parts.next() {
+            Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+                digits.parse::<i64>().ok().filter(|part| *part < 1 << 20)?
+            }
+            Some(_) => return None,
+            None => 0,
+        };
+        packed = packed << 20 | part;
+    }
+    parts.next().is_none().then_some(packed)
 }
 
 /// A signal that the engine derives by itself, whatever the bundle declares.
@@ -222,6 +247,10 @@ pub enum Builtin {
     PageViews,
     /// Audience segments that the caller supplied for this visitor.
     UserSegments,
+    /// The time of the request.
+    Now,
+    /// Minute of the visitor's local week: 0 is Monday 00:00, 10,079 is Sunday 23:59.
+    MinuteOfWeek,
 }
 
 /// A row of the built-in vocabulary.
@@ -261,7 +290,7 @@ pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"
 pub const DAYPARTS: [&str; 4] = ["night", "morning", "afternoon", "evening"];
 
 /// The whole built-in vocabulary. City needs a profile gate because it is finer than the contextual location.
-pub const BUILTINS: [BuiltinSpec; 20] = [
+pub const BUILTINS: [BuiltinSpec; 22] = [
     spec(Builtin::Country, "country", Kind::Text, Gates::NONE, &[]),
     spec(Builtin::Region, "region", Kind::Text, Gates::NONE, &[]),
     spec(Builtin::City, "city", Kind::Text, Gates::ADS_PERSONALIZE, &[]),
@@ -282,6 +311,8 @@ pub const BUILTINS: [BuiltinSpec; 20] = [
     spec(Builtin::CartItems, "cart.items", Kind::Number, Gates::ADS_PERSONALIZE, &[]),
     spec(Builtin::PageViews, "session.page_views", Kind::Number, Gates::ADS_PERSONALIZE, &[]),
     spec(Builtin::UserSegments, "user.segments", Kind::Set, Gates::ADS_PERSONALIZE, &[]),
+    spec(Builtin::Now, "now", Kind::Time, Gates::NONE, &[]),
+    spec(Builtin::MinuteOfWeek, "minute_of_week", Kind::Number, Gates::NONE, &[]),
 ];
 
 impl Builtin {
@@ -305,6 +336,17 @@ mod tests {
         for (index, spec) in BUILTINS.iter().enumerate() {
             assert_eq!(spec.builtin as usize, index, "{}", spec.name);
             assert_eq!(spec.builtin.spec().name, spec.name);
+        }
+    }
+
+    #[test]
+    fn versions_order_as_numbers_not_as_texts() {
+        let of = |text| version(text).unwrap();
+        assert!(of("17.10") > of("17.9.3"));
+        assert_eq!(of("v17"), of("17.0.0"));
+        assert_eq!(of("2.1.0-beta.3+7"), of("2.1"));
+        for bad in ["", "v", "1..2", "1.2.3.4", "1.x", "1048576", "-1", "1.", " 1"] {
+            assert_eq!(version(bad), None, "{bad}");
         }
     }
 

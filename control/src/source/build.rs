@@ -5,7 +5,7 @@ mod templates;
 
 use std::collections::BTreeMap;
 
-use rulec::{Extra, Names, OfferName};
+use rulec::{Extra, Names, OfferName, SlotName};
 use tessera_wire::bundle::Bundle;
 use tessera_wire::catalog::{Asset, AssetKind, Catalog, Offer, OfferKind, Text};
 
@@ -172,7 +172,28 @@ impl<'r> Builder<'r> {
             templates: self.raw.template.iter().map(|template| id(&template.id)).collect(),
             creatives: self.raw.creative.iter().map(|creative| id(&creative.id)).collect(),
             offers: offers.to_vec(),
+            campaigns: self.raw.campaign.iter().map(|campaign| id(&campaign.id)).collect(),
+            assets: self.raw.asset.iter().map(|asset| id(&asset.id)).collect(),
+            slots: self.slot_names(),
         }
+    }
+
+    /// Assets that do not exist are left out here and reported where the template is built.
+    fn slot_names(&self) -> Vec<SlotName> {
+        let slots = self
+            .raw
+            .template
+            .iter()
+            .zip(0u32..)
+            .flat_map(|(template, index)| template.slot.iter().map(move |slot| (index, slot)));
+        let known = |asset: &Name| self.names.assets.get(asset.get_ref().as_str()).copied();
+        slots
+            .map(|(template, slot)| SlotName {
+                template,
+                name: slot.name.get_ref().clone(),
+                assets: slot.assets.get_ref().iter().filter_map(known).collect(),
+            })
+            .collect()
     }
 
     /// Signals and words that models need even if no rule mentions them.

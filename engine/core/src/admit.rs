@@ -11,13 +11,15 @@ use std::borrow::Cow;
 
 use tessera_rulevm::{Frame, VerifiedProgram};
 use tessera_wire::event::Mode;
-use tessera_wire::program::{Attribute, Origin, SignalId};
+use tessera_wire::program::{Attribute, BucketKey, Origin, SignalId};
 use tessera_wire::signal::{
     Builtin, DAYPARTS, DEVICE_BROWSERS, DEVICE_OSES, DEVICE_TYPES, Gates, Kind, NUMBER_SCALE, WEEKDAYS,
+    version,
 };
 
 use crate::consent::{Outcome, Reason};
-use crate::signals::{PlacementRequest, RawSignals, Value};
+use crate::hash::bucket;
+use crate::signals::{LocalTime, PlacementRequest, RawSignals, Value};
 
 /// What one decision may use: the granted signals, and what was asked for.
 #[derive(Debug)]
@@ -114,6 +116,22 @@ fn fill(
         Origin::Builtin(builtin) => fill_builtin(program, signal, *builtin, attribute, raw, frame),
         Origin::Trait(name) => fill_value(program, signal, attribute, find(raw.traits, name), frame),
         Origin::Context(name) => fill_value(program, signal, attribute, find(raw.context, name), frame),
+        Origin::Feature(feature) => {
+            let count = raw.features.get(usize::from(*feature)).copied().flatten();
+            fill_integer(signal, count.map(|count| scaled(i64::from(count))), frame);
+        }
+        Origin::Bucket { key, salt } => {
+            let key = match key {
+                BucketKey::User => raw.sticky_key,
+                BucketKey::Request => Some(raw.request_key),
+            };
+            fill_integer(signal, key.map(|key| scaled(i64::from(bucket(salt, key)))), frame);
+        }
+        Origin::MinuteOfWeek(zone) => {
+            let found = raw.zone_offsets.iter().find(|(name, _)| **name == **zone);
+            let minute = found.map(|(_, offset)| LocalTime::minute_of_week_at(frame.now_ms(), *offset));
+            fill_integer(signal, minute.map(scaled), frame);
+        }
     }
 }
 
@@ -141,6 +159,10 @@ fn fill_builtin(
         Builtin::ReferrerHost => raw.referrer_host,
         Builtin::Hour => {
             return fill_integer(signal, raw.local_time.map(|time| scaled(i64::from(time.hour))), frame);
+        }
+        Builtin::Now => return frame.set_integer(signal, frame.now_ms()),
+        Builtin::MinuteOfWeek => {
+            return fill_integer(signal, raw.local_time.map(|time| scaled(time.minute_of_week())), frame);
         }
         Builtin::CartItems => return fill_integer(signal, raw.cart_items.map(scaled), frame),
         Builtin::PageViews => return fill_integer(signal, raw.page_views.map(scaled), frame),
@@ -172,6 +194,11 @@ fn fill_value(
         (Kind::Number | Kind::Money, Some(Value::Number(value))) => frame.set_integer(signal, *value),
         // A time is sent as unix seconds.
         (Kind::Time, Some(Value::Number(value))) => frame.set_integer(signal, value / (NUMBER_SCALE / 1_000)),
+        // A duration is sent in seconds.
+        (Kind::Duration, Some(Value::Number(value))) => {
+            frame.set_integer(signal, value / (NUMBER_SCALE / 1_000))
+        }
+        (Kind::Version, Some(Value::Text(value))) => fill_integer(signal, version(value), frame),
         (Kind::Text, Some(Value::Text(value))) => frame.set_text(program, signal, value),
         (Kind::Set, Some(Value::List(list))) => fill_set(program, signal, list, frame),
         _ => {}

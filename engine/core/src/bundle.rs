@@ -72,6 +72,8 @@ impl LoadedBundle {
             templates: catalog.templates.len() as u32,
             creatives: catalog.creatives.len() as u32,
             offers: catalog.offers.len() as u32,
+            assets: catalog.assets.len() as u32,
+            campaigns: catalog.campaigns.len() as u32,
         };
         let program = VerifiedProgram::verify(program, bounds)?;
         check::check_catalog(&catalog, &program)?;

@@ -125,7 +125,13 @@ impl Place<'_> {
                 let template = self.catalog().creatives[creative.index()].template;
                 Some(Candidate { action: number, template, creative: Some(creative) })
             }
-            Action::Offer(_) | Action::Suppress | Action::Tag(_) => None,
+            Action::Offer(_)
+            | Action::Suppress
+            | Action::Tag(_)
+            | Action::Pin { .. }
+            | Action::Bind { .. }
+            | Action::Choose { .. }
+            | Action::Variant { .. } => None,
         }
     }
 

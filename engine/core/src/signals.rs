@@ -32,8 +32,25 @@ pub struct Money<'a> {
 pub struct LocalTime {
     /// 0 to 23.
     pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
     /// 0 is Monday.
     pub weekday: u8,
+}
+
+impl LocalTime {
+    /// Minutes since Monday 00:00.
+    pub fn minute_of_week(self) -> i64 {
+        (i64::from(self.weekday) * 24 + i64::from(self.hour)) * 60 + i64::from(self.minute)
+    }
+
+    /// The minute of the week at `now_ms` (unix milliseconds) for an offset in minutes east of UTC.
+    pub fn minute_of_week_at(now_ms: i64, offset_minutes: i16) -> i64 {
+        /// Unix time began on a Thursday.
+        const EPOCH_MINUTE: i64 = 3 * 24 * 60;
+        let local = now_ms.div_euclid(60_000).saturating_add(i64::from(offset_minutes));
+        local.saturating_add(EPOCH_MINUTE).rem_euclid(7 * 24 * 60)
+    }
 }
 
 /// Device classes as codes into the vocabulary's value lists.
@@ -99,6 +116,13 @@ pub struct RawSignals<'a> {
     pub sticky_key: Option<u64>,
     /// Pseudonymous subject key of the visitor's identifier, 0 when none.
     pub subject: u128,
+    /// Counts by index into the program's feature manifest: `None` where nothing can be known of the visitor, or the list
+    /// is shorter.
+    pub features: &'a [Option<u32>],
+    /// Current offsets east of UTC, in minutes, of the zones that the program names.
+    pub zone_offsets: &'a [(Box<str>, i16)],
+    /// What buckets by request are computed from.
+    pub request_key: u64,
     /// Is this a test request, which must not be learned from?
     pub is_test: bool,
 }

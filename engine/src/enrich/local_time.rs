@@ -25,6 +25,8 @@ const OFFSET_MINUTES_MAX: i32 = 16 * 60;
 pub struct LocalTime {
     /// Hour of the day, 0 to 23.
     pub hour: u8,
+    /// Minute of the hour, 0 to 59.
+    pub minute: u8,
     /// Index into `wire::signal::WEEKDAYS`, Monday first.
     pub weekday: u8,
     /// Index into `wire::signal::DAYPARTS`.
@@ -40,8 +42,9 @@ impl LocalTime {
         }
         let local_ms = now_ms.checked_add(i64::from(offset_minutes) * MINUTE_MS)?;
         let hour = (local_ms.rem_euclid(DAY_MS) / HOUR_MS) as u8;
+        let minute = (local_ms.rem_euclid(HOUR_MS) / MINUTE_MS) as u8;
         let weekday = (local_ms.div_euclid(DAY_MS) + EPOCH_WEEKDAY).rem_euclid(7) as u8;
-        Some(LocalTime { hour, weekday, daypart: hour / 6 })
+        Some(LocalTime { hour, minute, weekday, daypart: hour / 6 })
     }
 }
 
@@ -117,7 +120,7 @@ mod tests {
     fn times_before_the_epoch_are_days_too() {
         assert_eq!(
             LocalTime::at(-1, 0),
-            Some(LocalTime { hour: 23, weekday: 2, daypart: 3 }),
+            Some(LocalTime { hour: 23, minute: 59, weekday: 2, daypart: 3 }),
             "31 December 1969 was a Wednesday"
         );
     }

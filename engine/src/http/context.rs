@@ -17,6 +17,7 @@ use crate::enrich::device::{ClientHints, DeviceClassifier};
 use crate::enrich::device_cache::DeviceCache;
 use crate::enrich::geo_cell::{GeoCell, Geography};
 use crate::enrich::language::{Language, from_accept_language};
+use crate::enrich::zone_cell::ZoneCell;
 use crate::journal::WorkerJournal;
 use crate::keys::Keys;
 use crate::snapshot_cell::SnapshotCell;
@@ -29,6 +30,8 @@ pub(crate) struct Responder {
     pub snapshots: Arc<SnapshotCell>,
     /// The live location database.
     pub geography: Arc<GeoCell>,
+    /// Offsets of the zones that rules name.
+    pub zones: Arc<ZoneCell>,
     /// The device classifier.
     pub devices: DeviceClassifier,
     /// Which proxies may say who the client is.
@@ -113,7 +116,7 @@ impl Responder {
             geography.zip(address).and_then(|(geography, address)| geography.db.lookup(truncate(address)));
         let local_time = place.as_ref().zip(geography).and_then(|(place, geography)| {
             let time = geography.local_time(place, arrival.now_ms)?;
-            Some(LocalTime { hour: time.hour, weekday: time.weekday })
+            Some(LocalTime { hour: time.hour, minute: time.minute, weekday: time.weekday })
         });
         Enriched {
             country: place.as_ref().and_then(|place| place.country()),

@@ -72,13 +72,18 @@ impl Responder {
         let placements = placements_of(&body, &formats);
         let context = context_of(&body);
         let device = self.device(arrival, &body.device, &mut memory.devices);
-        let raw = self.raw_signals(&body, &enriched, device, &context);
-        let program = snapshot.bundle().program();
-        let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame);
         let seed = match &body.request_id {
             Some(id) => xxhash_rust::xxh3::xxh3_64(id.0.as_bytes()),
             None => arrival.random as u64,
         };
+        let zones = self.zones.load();
+        let raw = RawSignals {
+            zone_offsets: &zones,
+            request_key: seed,
+            ..self.raw_signals(&body, &enriched, device, &context)
+        };
+        let program = snapshot.bundle().program();
+        let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame);
         let explanation = body
             .options
             .explain
@@ -142,6 +147,7 @@ impl Responder {
             sticky_key: identity.map(|(_, id)| sticky_key(id)),
             subject: identity.map_or(0, |(kind, id)| self.keys.subject_key(kind, id)),
             is_test: body.options.test,
+            ..RawSignals::default()
         }
     }
 }

@@ -108,6 +108,7 @@ fn to_signal(entry: &Entry) -> Signal {
         origin: entry.origin.clone(),
         gates: entry.gates,
         needs_text: false,
+        is_caseless: false,
     };
     Signal { ty: entry.ty.clone(), attribute }
 }
@@ -124,7 +125,7 @@ fn builtin_type(spec: &BuiltinSpec) -> Type {
         (_, Kind::Money) => Type::Money(String::new()),
         (_, Kind::Text) => Type::Text,
         (_, Kind::Set) => Type::Set,
-        (_, Kind::Time) => Type::Time,
+        (_, Kind::Time | Kind::Duration | Kind::Version) => Type::Time,
     }
 }
 

@@ -9,6 +9,7 @@
 //! Not here: which signals may be set at all. That is the consent gate's decision, made before a frame is filled.
 
 use tessera_wire::program::{SignalId, WordId};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::limits::{FRAME_MEMBERS_MAX, FRAME_TEXT_BYTES_MAX, SET_MEMBERS_MAX};
 use crate::verify::VerifiedProgram;
@@ -69,18 +70,53 @@ impl Frame {
     }
 
     /// Sets a text. The text itself is kept only when a rule looks inside it; otherwise its word is all that remains.
+    /// Texts are compared in normalization form C (Unicode Standard Annex 15), and in lower case where the attribute
+    /// says so.
     pub fn set_text(&mut self, program: &VerifiedProgram, signal: SignalId, text: &str) {
         let Some(attribute) = program.program().attributes.get(signal.0 as usize) else { return };
-        let word = program.word(text);
         let start = self.text.len();
-        if !attribute.needs_text {
-            self.put(signal, Slot::Text { word, start: 0, end: 0 });
-        } else if start + text.len() > FRAME_TEXT_BYTES_MAX {
-            self.put(signal, Slot::Unknown);
-        } else {
+        if is_canonical(text, attribute.is_caseless) {
+            let word = program.word(text);
+            if !attribute.needs_text {
+                return self.put(signal, Slot::Text { word, start: 0, end: 0 });
+            }
+            if start + text.len() > FRAME_TEXT_BYTES_MAX {
+                return self.put(signal, Slot::Unknown);
+            }
             self.text.push_str(text);
-            self.put(signal, Slot::Text { word, start: start as u32, end: self.text.len() as u32 });
+            return self.put(signal, Slot::Text { word, start: start as u32, end: self.text.len() as u32 });
         }
+        if !self.push_canonical(text, attribute.is_caseless) {
+            return self.put(signal, Slot::Unknown);
+        }
+        let word = program.word(&self.text[start..]);
+        if attribute.needs_text {
+            self.put(signal, Slot::Text { word, start: start as u32, end: self.text.len() as u32 });
+        } else {
+            self.text.truncate(start);
+            self.put(signal, Slot::Text { word, start: 0, end: 0 });
+        }
+    }
+
+    /// Appends the comparable form of `text` to the arena; when it does not fit, the arena stays as it was.
+    fn push_canonical(&mut self, text: &str, is_caseless: bool) -> bool {
+        let start = self.text.len();
+        for letter in text.nfc() {
+            // Lower case of a composed letter is composed, the dotted capital I aside: it is compared as it comes.
+            let mut push = |letter: char| {
+                let fits = self.text.len() + letter.len_utf8() <= FRAME_TEXT_BYTES_MAX;
+                if fits {
+                    self.text.push(letter);
+                }
+                fits
+            };
+            let fits = if is_caseless { letter.to_lowercase().all(&mut push) } else { push(letter) };
+            if !fits {
+                self.text.truncate(start);
+                return false;
+            }
+        }
+        true
     }
 
     /// Makes a set known and empty, and open for [`Frame::push_member`].
@@ -98,7 +134,7 @@ impl Frame {
             return;
         }
         debug_assert_eq!(end as usize, self.members.len(), "INVARIANT: the open set ends the arena");
-        let word = program.word(member);
+        let word = self.member_word(program, signal, member);
         let own = &self.members[start as usize..];
         let Err(place) = own.binary_search(&word) else { return };
         if own.len() == SET_MEMBERS_MAX || self.members.len() == FRAME_MEMBERS_MAX {
@@ -108,6 +144,22 @@ impl Frame {
         }
         self.members.insert(start as usize + place, word);
         self.put(signal, Slot::Set { start, end: end + 1 });
+    }
+
+    fn member_word(&mut self, program: &VerifiedProgram, signal: SignalId, member: &str) -> WordId {
+        let attribute = program.program().attributes.get(signal.0 as usize);
+        let is_caseless = attribute.is_some_and(|attribute| attribute.is_caseless);
+        if is_canonical(member, is_caseless) {
+            return program.word(member);
+        }
+        let start = self.text.len();
+        // A member that does not even fit the arena is no word that a rule mentions.
+        if !self.push_canonical(member, is_caseless) {
+            return WordId::OTHER;
+        }
+        let word = program.word(&self.text[start..]);
+        self.text.truncate(start);
+        word
     }
 
     /// Has the signal a value?
@@ -169,4 +221,19 @@ impl Frame {
             *slot = value;
         }
     }
+}
+
+/// Is the text its own comparable form? A quick check: "no" may also mean "perhaps not".
+fn is_canonical(text: &str, is_caseless: bool) -> bool {
+    if text.is_ascii() {
+        return !is_caseless || !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    }
+    !is_caseless && is_nfc_quick(text.chars()) == IsNormalized::Yes
+}
+
+/// The form in which texts are compared: normalization form C, and lower case where asked for. What [`Frame`] does to
+/// values, compilers do to the texts of rules.
+pub fn canonical(text: &str, is_caseless: bool) -> String {
+    let letters = text.nfc();
+    if is_caseless { letters.flat_map(char::to_lowercase).collect() } else { letters.collect() }
 }

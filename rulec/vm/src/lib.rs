@@ -19,5 +19,5 @@ pub mod limits;
 mod verify;
 
 pub use eval::{Scratch, Truth, evaluate, literal_truth, literals_of};
-pub use frame::Frame;
+pub use frame::{Frame, canonical};
 pub use verify::{CatalogBounds, Part, VerifiedProgram, VerifyError};

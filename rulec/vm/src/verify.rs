@@ -13,7 +13,8 @@ use std::ops::Range;
 use tessera_wire::catalog::PlacementId;
 use tessera_wire::limits::ATTRIBUTES_MAX;
 use tessera_wire::program::{
-    ACCEPT, Action, Attribute, Branch, Constraint, Literal, Origin, Program, REJECT, Rule, Span, WordId,
+    ACCEPT, Action, Attribute, Binding, Branch, BucketKey, Constraint, FeatureSubject, Literal, Origin,
+    Program, REJECT, Rule, Span, Window, WordId,
 };
 use tessera_wire::signal::{Gates, Kind};
 
@@ -31,6 +32,10 @@ pub struct CatalogBounds {
     pub creatives: u32,
     /// Offers.
     pub offers: u32,
+    /// Assets.
+    pub assets: u32,
+    /// Campaigns.
+    pub campaigns: u32,
 }
 
 /// A program that passed every check. Immutable.
@@ -72,6 +77,12 @@ pub enum Part {
     Creative,
     /// Offers of the catalog.
     Offer,
+    /// Assets of the catalog.
+    Asset,
+    /// Campaigns of the catalog.
+    Campaign,
+    /// [`Program::features`].
+    Feature,
 }
 
 impl std::fmt::Display for Part {
@@ -90,6 +101,9 @@ impl std::fmt::Display for Part {
             Part::Template => "template",
             Part::Creative => "creative",
             Part::Offer => "offer",
+            Part::Asset => "asset",
+            Part::Campaign => "campaign",
+            Part::Feature => "feature",
         })
     }
 }
@@ -172,6 +186,12 @@ pub enum VerifyError {
         /// Its index.
         at: usize,
     },
+    /// A feature's window or bucket is empty, or the bucket is wider than the window.
+    #[error("feature {at} has an impossible window")]
+    BadFeature {
+        /// Its index.
+        at: usize,
+    },
     /// An attribute would read a signal with fewer gates than the signal needs.
     #[error("attribute {at} lacks a consent gate of its signal")]
     MissingGate {
@@ -193,7 +213,8 @@ impl VerifiedProgram {
     /// [`VerifyError`] names the first thing that is wrong.
     pub fn verify(program: Program, bounds: CatalogBounds) -> Result<VerifiedProgram, VerifyError> {
         check_sizes(&program, bounds)?;
-        check_attributes(&program.attributes)?;
+        check_attributes(&program)?;
+        check_features(&program, bounds)?;
         check_dictionary(&program.dictionary)?;
         check_literals(&program)?;
         let costs = check_code(&program)?;
@@ -259,6 +280,7 @@ fn check_sizes(program: &Program, bounds: CatalogBounds) -> Result<(), VerifyErr
         (Part::Rule, program.rules.len(), limits::RULES_MAX),
         (Part::Segment, program.segments.len(), limits::SEGMENTS_MAX),
         (Part::Action, program.actions.len(), limits::ACTIONS_MAX),
+        (Part::Feature, program.features.len(), limits::FEATURES_MAX),
         (Part::Placement, bounds.placements as usize, limits::PLACEMENTS_MAX),
     ];
     for (part, found, max) in sizes {
@@ -269,9 +291,9 @@ fn check_sizes(program: &Program, bounds: CatalogBounds) -> Result<(), VerifyErr
     Ok(())
 }
 
-fn check_attributes(attributes: &[Attribute]) -> Result<(), VerifyError> {
+fn check_attributes(program: &Program) -> Result<(), VerifyError> {
     let mut names = BTreeSet::new();
-    for (at, attribute) in attributes.iter().enumerate() {
+    for (at, attribute) in program.attributes.iter().enumerate() {
         if !names.insert(attribute.name.as_str()) {
             return Err(VerifyError::OutOfOrder { part: Part::Attribute, at });
         }
@@ -281,21 +303,64 @@ fn check_attributes(attributes: &[Attribute]) -> Result<(), VerifyError> {
             }
             _ => attribute.currency.is_empty(),
         };
-        let is_text_right = !attribute.needs_text || attribute.kind == Kind::Text;
+        let is_text_right = (!attribute.needs_text || attribute.kind == Kind::Text)
+            && (!attribute.is_caseless || matches!(attribute.kind, Kind::Text | Kind::Set));
         if attribute.name.is_empty() || !is_currency_right || !is_text_right {
             return Err(VerifyError::BadAttribute { at });
         }
-        if let Origin::Builtin(builtin) = attribute.origin {
-            let spec = builtin.spec();
-            if attribute.name != spec.name || attribute.kind != spec.kind {
-                return Err(VerifyError::BadAttribute { at });
-            }
-            if !attribute.gates.covers(spec.gates) {
-                return Err(VerifyError::MissingGate { at });
-            }
+        if !attribute.gates.covers(check_origin(program, at, attribute)?) {
+            return Err(VerifyError::MissingGate { at });
         }
         if !Gates::ALL.covers(attribute.gates) {
             return Err(VerifyError::BadAttribute { at });
+        }
+    }
+    Ok(())
+}
+
+/// The gates that an attribute of this origin needs at least.
+fn check_origin(program: &Program, at: usize, attribute: &Attribute) -> Result<Gates, VerifyError> {
+    let (kind, gates) = match &attribute.origin {
+        Origin::Builtin(builtin) => {
+            let spec = builtin.spec();
+            if attribute.name != spec.name {
+                return Err(VerifyError::BadAttribute { at });
+            }
+            (spec.kind, spec.gates)
+        }
+        Origin::Trait(_) | Origin::Context(_) => (attribute.kind, Gates::NONE),
+        Origin::Feature(feature) => match program.features.get(usize::from(*feature)) {
+            Some(feature) => (Kind::Number, feature.event.gates()),
+            None => return Err(dangling(Part::Attribute, at, Part::Feature)),
+        },
+        Origin::Bucket { key: BucketKey::User, .. } => (Kind::Number, Gates::STORE_ACCESS),
+        Origin::Bucket { key: BucketKey::Request, .. } | Origin::MinuteOfWeek(_) => {
+            (Kind::Number, Gates::NONE)
+        }
+    };
+    if attribute.kind == kind { Ok(gates) } else { Err(VerifyError::BadAttribute { at }) }
+}
+
+fn check_features(program: &Program, bounds: CatalogBounds) -> Result<(), VerifyError> {
+    for (at, feature) in program.features.iter().enumerate() {
+        let (target, does_exist) = match feature.subject {
+            FeatureSubject::Any => (Part::Feature, true),
+            FeatureSubject::Campaign(campaign) => (Part::Campaign, campaign.0 < bounds.campaigns),
+            FeatureSubject::Template(template) => (Part::Template, template.0 < bounds.templates),
+            FeatureSubject::Creative(creative) => (Part::Creative, creative.0 < bounds.creatives),
+            FeatureSubject::Offer(offer) => (Part::Offer, offer.0 < bounds.offers),
+            // A rule is counted by its name; its source index is for readers.
+            FeatureSubject::Rule(_) => (Part::Rule, !feature.subject_id.is_empty()),
+        };
+        if !does_exist {
+            return Err(dangling(Part::Feature, at, target));
+        }
+        let is_window_right = match feature.window {
+            Window::LastMs(window_ms) => window_ms > 0 && feature.bucket_ms <= window_ms,
+            Window::Today => true,
+        };
+        if !is_window_right || feature.bucket_ms <= 0 {
+            return Err(VerifyError::BadFeature { at });
         }
     }
     Ok(())
@@ -334,10 +399,9 @@ fn check_literal(
 ) -> Result<(), VerifyError> {
     let (is_kind_right, constraint) = match literal.constraint {
         Constraint::Known => (true, Ok(())),
-        Constraint::InRanges(span) => (
-            matches!(attribute.kind, Kind::Bool | Kind::Number | Kind::Money),
-            check_ranges(program, at, span),
-        ),
+        Constraint::InRanges(span) => {
+            (!matches!(attribute.kind, Kind::Text | Kind::Set), check_ranges(program, at, span))
+        }
         Constraint::AgeInRanges(span) => (attribute.kind == Kind::Time, check_ranges(program, at, span)),
         Constraint::OneOf(span) => (attribute.kind == Kind::Text, check_words(program, at, span)),
         Constraint::StartsWith(word) | Constraint::EndsWith(word) | Constraint::Contains(word) => {
@@ -383,7 +447,7 @@ fn check_words(program: &Program, literal: usize, span: Span) -> Result<(), Veri
 }
 
 fn check_word(program: &Program, literal: usize, word: WordId) -> Result<(), VerifyError> {
-    if word == WordId::OTHER || word.0 as usize > program.dictionary.len() {
+    if !is_word(program, word) {
         return Err(dangling(Part::Literal, literal, Part::Dictionary));
     }
     Ok(())
@@ -426,15 +490,41 @@ fn check_actions(program: &Program, bounds: CatalogBounds) -> Result<(), VerifyE
             Action::ShowCreative(creative) => (Part::Creative, creative.0 < bounds.creatives),
             Action::Offer(offer) => (Part::Offer, offer.0 < bounds.offers),
             Action::Suppress => continue,
-            Action::Tag(word) => {
-                (Part::Dictionary, *word != WordId::OTHER && word.0 as usize <= program.dictionary.len())
+            Action::Tag(word) => (Part::Dictionary, is_word(program, *word)),
+            Action::Pin { slot, .. } if !is_word(program, *slot) => (Part::Dictionary, false),
+            Action::Pin { asset, .. } => (Part::Asset, asset.0 < bounds.assets),
+            Action::Bind { parameter, value } => match value {
+                Binding::Word(word) => {
+                    (Part::Dictionary, is_word(program, *parameter) && is_word(program, *word))
+                }
+                Binding::Signal(signal) => {
+                    let exists = (signal.0 as usize) < program.attributes.len();
+                    (Part::Attribute, is_word(program, *parameter) && exists)
+                }
+            },
+            Action::Variant { split, arm } => {
+                (Part::Dictionary, is_word(program, *split) && is_word(program, *arm))
             }
+            Action::Choose { bandit, .. } if !is_word(program, *bandit) => (Part::Dictionary, false),
+            Action::Choose { arms, .. } => (Part::Action, are_arms(program, *arms)),
         };
         if !does_exist {
             return Err(dangling(Part::Action, at, target));
         }
     }
     Ok(())
+}
+
+/// A bandit has arms, and none of them is another bandit: a choice is one step.
+fn are_arms(program: &Program, arms: Span) -> bool {
+    let actions = arms.of(&program.actions);
+    arms.len > 0
+        && fits(arms, program.actions.len())
+        && !actions.iter().any(|arm| matches!(arm, Action::Choose { .. } | Action::Variant { .. }))
+}
+
+fn is_word(program: &Program, word: WordId) -> bool {
+    word != WordId::OTHER && word.0 as usize <= program.dictionary.len()
 }
 
 fn check_rules(program: &Program, bounds: CatalogBounds) -> Result<(), VerifyError> {

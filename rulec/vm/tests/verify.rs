@@ -104,7 +104,7 @@ fn bad_ranges_are_refused() {
 
 #[test]
 fn literals_must_fit_the_kind_of_their_attribute() {
-    for (at, kind) in [(0, Kind::Set), (1, Kind::Time), (3, Kind::Text), (4, Kind::Number), (6, Kind::Text)] {
+    for (at, kind) in [(0, Kind::Set), (1, Kind::Text), (3, Kind::Text), (4, Kind::Number), (6, Kind::Text)] {
         let error = refusal(|p| {
             p.attributes[at].kind = kind;
             p.attributes[at].origin = Origin::Context("x".into());

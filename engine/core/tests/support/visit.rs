@@ -50,8 +50,13 @@ impl Visit {
             country,
             city: dice.maybe(50, &["Berlin", "Cluj-Napoca"]),
             device: dice.maybe(90, &[device]),
-            local_time: dice
-                .maybe(80, &[LocalTime { hour: 23, weekday: 6 }, LocalTime { hour: 24, weekday: 7 }]),
+            local_time: dice.maybe(
+                80,
+                &[
+                    LocalTime { hour: 23, minute: 59, weekday: 6 },
+                    LocalTime { hour: 24, minute: 60, weekday: 7 },
+                ],
+            ),
             language: dice.maybe(80, &["ro", "de", "xx"]),
             cart_value: cart(&mut dice),
             count: dice.maybe(50, &[0, 3, i64::MAX, i64::MIN]),
@@ -85,6 +90,9 @@ impl Visit {
             context: &self.traits,
             sticky_key: self.identifier,
             subject: u128::from(self.identifier.unwrap_or(0)),
+            features: &[],
+            zone_offsets: &[],
+            request_key: self.seed,
             is_test: self.seed.is_multiple_of(16),
         }
     }

@@ -61,6 +61,7 @@ impl Shop {
         let responder = Responder {
             snapshots: Arc::new(SnapshotCell::default()),
             geography: Arc::new(geography),
+            zones: Arc::default(),
             devices: DeviceClassifier::new().unwrap(),
             client_addresses: ClientAddrPolicy {
                 trusted: vec!["10.0.0.0/8".parse().unwrap()],

@@ -6,7 +6,8 @@ use tessera_wire::catalog::{CreativeId, OfferId, PlacementId, TemplateId};
 use tessera_wire::program::*;
 use tessera_wire::signal::{Builtin, Gates, Kind};
 
-pub const BOUNDS: CatalogBounds = CatalogBounds { placements: 2, templates: 1, creatives: 2, offers: 1 };
+pub const BOUNDS: CatalogBounds =
+    CatalogBounds { placements: 2, templates: 1, creatives: 2, offers: 1, assets: 3, campaigns: 1 };
 
 pub const DEVICE: SignalId = SignalId(0);
 pub const AGE: SignalId = SignalId(1);
@@ -18,7 +19,15 @@ pub const MEMBER: SignalId = SignalId(6);
 
 fn attribute(name: &str, kind: Kind, origin: Origin, gates: Gates) -> Attribute {
     let currency = if kind == Kind::Money { "EUR" } else { "" };
-    Attribute { name: name.into(), kind, currency: currency.into(), origin, gates, needs_text: false }
+    Attribute {
+        name: name.into(),
+        kind,
+        currency: currency.into(),
+        origin,
+        gates,
+        needs_text: false,
+        is_caseless: false,
+    }
 }
 
 fn attributes() -> Vec<Attribute> {
@@ -111,6 +120,7 @@ pub fn program() -> Program {
             Action::Suppress,
             Action::Tag(WordId(2)),
         ],
+        features: Vec::new(),
     }
 }
 
