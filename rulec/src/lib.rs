@@ -9,6 +9,7 @@
 //! Cost: about a millisecond per hundred rules. Not here: the catalog (`tessera-control`), consent decisions and serving
 //! (`tessera-engine-core`), I/O of any kind.
 
+pub mod analyse;
 mod ast;
 mod check;
 mod codes;

@@ -18,3 +18,8 @@ pub const PROGRAM_NODES_MAX: usize = 2_000_000;
 pub const DIAGNOSTICS_MAX: usize = 100;
 /// Tiers of one rule: a tier number has 16 bits, and a table of tiers longer than this belongs in the catalog.
 pub const TIERS_MAX: usize = 1_000;
+/// Conjunctions of all placements together that are compared with one another for shadowed rules and ties. The bits of
+/// all pairs take 128 MiB at most.
+pub const ANALYSED_CONJUNCTIONS_MAX: usize = 32_768;
+/// Ties reported per compilation; in a rule set without priorities every pair may be one.
+pub const OVERLAPS_MAX: usize = 10;
