@@ -64,6 +64,15 @@ pub struct Label {
     pub text: String,
 }
 
+/// A replacement that makes a diagnostic go away: what an editor offers as a quick fix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What is replaced; empty to insert.
+    pub place: Place,
+    /// What stands there afterwards.
+    pub text: String,
+}
+
 /// One message: what is wrong, where, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -83,6 +92,19 @@ pub struct Diagnostic {
     pub secondary: Vec<Label>,
     /// What to do about it.
     pub help: Vec<String>,
+    /// Replacements that would do; each is an alternative.
+    pub fixes: Vec<Fix>,
+}
+
+impl Fix {
+    /// Names are compared without their quotes; what replaces a quoted one is quoted too.
+    fn keep_quotes(&mut self, files: &[SourceFile]) {
+        let replaced = files.get(self.place.file as usize).and_then(|file| file.text.get(self.place.range()));
+        let is_quoted = |text: &str| text.starts_with('"');
+        if replaced.is_some_and(is_quoted) && !is_quoted(&self.text) {
+            self.text = format!("\"{}\"", self.text.replace('\\', "\\\\").replace('"', "\\\""));
+        }
+    }
 }
 
 impl Diagnostic {
@@ -97,7 +119,13 @@ impl Diagnostic {
             label: String::new(),
             secondary: Vec::new(),
             help: Vec::new(),
+            fixes: Vec::new(),
         }
+    }
+
+    /// What it is about.
+    pub fn place(&self) -> Place {
+        Place { file: self.file, start: self.span.start as u32, end: self.span.end as u32 }
     }
 
     /// Adds the remark beside the carets.
@@ -121,22 +149,25 @@ impl Diagnostic {
         self
     }
 
-    /// Adds ``did you mean `name`?`` when there is a near name.
+    /// Adds a replacement that an editor can offer.
+    #[must_use]
+    pub fn fix(mut self, place: Place, text: impl Into<String>) -> Diagnostic {
+        self.fixes.push(Fix { place, text: text.into() });
+        self
+    }
+
+    /// Adds ``did you mean `name`?`` when there is a near name, and offers to write it.
     #[must_use]
     pub fn did_you_mean(self, name: Option<&str>) -> Diagnostic {
-        match name {
-            Some(name) => self.help(format!("did you mean `{name}`?")),
-            None => self,
-        }
+        let Some(name) = name else { return self };
+        let place = self.place();
+        self.help(format!("did you mean `{name}`?")).fix(place, name)
     }
 
     /// Plain text with the source line and carets, in the manner of rustc. Ends with a line break.
     pub fn render(&self, files: &[SourceFile]) -> String {
         let code = self.code.to_string();
-        let mut labels = vec![Label {
-            place: Place { file: self.file, start: self.span.start as u32, end: self.span.end as u32 },
-            text: self.label.clone(),
-        }];
+        let mut labels = vec![Label { place: self.place(), text: self.label.clone() }];
         labels.extend(self.secondary.iter().cloned());
         let Diagnostic { severity, message, help, .. } = self;
         Snippet { severity: *severity, code: &code, message, labels: &labels, help }.render(files)
@@ -287,7 +318,10 @@ impl Sink {
     }
 
     /// All diagnostics in source order.
-    pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn into_sorted(mut self, files: &[SourceFile]) -> Vec<Diagnostic> {
+        for fix in self.list.iter_mut().flat_map(|diagnostic| &mut diagnostic.fixes) {
+            fix.keep_quotes(files);
+        }
         self.list.sort_by_key(|diagnostic| (diagnostic.file, diagnostic.span.start, diagnostic.code));
         self.list
     }
@@ -339,7 +373,7 @@ mod tests {
         }
         sink.push(Diagnostic::new(Code::E030, Place::NOWHERE, "e"));
         assert!(sink.has_errors());
-        let list = sink.into_sorted();
+        let list = sink.into_sorted(&[]);
         assert_eq!(list.len(), limits::DIAGNOSTICS_MAX);
         assert!(list.iter().any(|diagnostic| diagnostic.code == Code::E030));
     }

@@ -23,6 +23,7 @@ mod nearest;
 mod parser;
 pub mod print;
 pub mod reference;
+pub mod report;
 mod testing;
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram};
@@ -30,7 +31,7 @@ use tessera_wire::catalog::OfferKind;
 use tessera_wire::program::{Program, SegmentId, SignalId, SourceMap, SourceRule};
 
 pub use codes::{Code, Entry, REGISTRY};
-pub use diagnostic::{Diagnostic, Label, Place, Severity, Snippet, SourceFile, line_column};
+pub use diagnostic::{Diagnostic, Fix, Label, Place, Severity, Snippet, SourceFile, line_column};
 pub use lower::{Lowered, lower};
 pub use nearest::nearest;
 
@@ -126,9 +127,9 @@ pub fn compile(files: &[SourceFile], names: &Names, extras: &[Extra]) -> Result<
     let mut sink = Sink::default();
     match compile_into(files, names, extras, &mut sink) {
         Some(parts) if !sink.has_errors() => {
-            Ok(Compiled { program: parts.0, source: parts.1, warnings: sink.into_sorted() })
+            Ok(Compiled { program: parts.0, source: parts.1, warnings: sink.into_sorted(files) })
         }
-        _ => Err(sink.into_sorted()),
+        _ => Err(sink.into_sorted(files)),
     }
 }
 
