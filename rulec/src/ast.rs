@@ -1,4 +1,5 @@
 //! Rule files as written: names unresolved, types unchecked, every part with its place.
+#![allow(dead_code)] // Until the parser makes all of it.
 
 use crate::diagnostic::Place;
 
@@ -13,6 +14,8 @@ pub(crate) struct Name {
 pub(crate) struct File {
     pub(crate) attributes: Vec<AttributeItem>,
     pub(crate) purposes: Vec<Name>,
+    /// Behaviour events that may be counted.
+    pub(crate) events: Vec<Name>,
     pub(crate) segments: Vec<SegmentItem>,
     pub(crate) rules: Vec<RuleItem>,
     pub(crate) tests: Vec<TestItem>,
@@ -23,6 +26,10 @@ pub(crate) struct AttributeItem {
     pub(crate) name: Name,
     pub(crate) ty: TypeName,
     pub(crate) type_place: Place,
+    /// Of a number: what it counts, such as `km`.
+    pub(crate) unit: Option<Name>,
+    /// Of texts: compared without regard to upper and lower case.
+    pub(crate) is_caseless: bool,
     pub(crate) is_from_request: Option<bool>,
     pub(crate) needs: Vec<Name>,
 }
@@ -37,8 +44,14 @@ pub(crate) enum TypeName {
     OneOf(Vec<String>),
     Country,
     Language,
+    Currency,
+    Timezone,
     Set,
+    /// A set with a closed list of members.
+    SetOf(Vec<String>),
     Time,
+    Duration,
+    Version,
 }
 
 #[derive(Debug)]
@@ -60,18 +73,118 @@ pub(crate) struct RuleItem {
     pub(crate) is_one_line: bool,
     pub(crate) place: Place,
     pub(crate) priority: i32,
-    pub(crate) placement: Option<Name>,
+    /// Empty: every placement.
+    pub(crate) placements: Vec<Name>,
     pub(crate) class: Option<(Class, Place)>,
     pub(crate) whens: Vec<Cond>,
     pub(crate) unlesses: Vec<Cond>,
+    pub(crate) schedules: Vec<Schedule>,
+    pub(crate) caps: Vec<Cap>,
+    pub(crate) rollout: Option<Rollout>,
     pub(crate) tiers: Vec<Tier>,
     pub(crate) otherwise: Option<Vec<ActionItem>>,
+}
+
+/// When a rule is active.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    pub(crate) kind: ScheduleKind,
+    pub(crate) zone: Zone,
+    pub(crate) place: Place,
+}
+
+#[derive(Debug)]
+pub(crate) enum ScheduleKind {
+    /// `from … to …`; one end may be open.
+    Dates { from: Option<Moment>, to: Option<Moment> },
+    /// `mon..fri 11:30..14:00, sat`
+    Weekly(Vec<Weekly>),
+}
+
+/// Whose clock a schedule follows.
+#[derive(Debug, Clone)]
+pub(crate) enum Zone {
+    /// Nothing is said.
+    Unsaid,
+    /// `in visitor time`
+    Visitor(Place),
+    /// `in "Europe/Bucharest"`
+    Named(Name),
+}
+
+/// Some hours of some days of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Weekly {
+    /// First and last day, Monday is 0; a range may go over Sunday. `None`: every day.
+    pub(crate) days: Option<(u8, u8)>,
+    /// First and last minute of the day, and whether the last is left out; a range may go over midnight. `None`: all day.
+    pub(crate) minutes: Option<(u16, u16, bool)>,
+    pub(crate) place: Place,
+}
+
+/// A date or a minute as written: without a clock it stands for the whole day, with one for the whole minute.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    pub(crate) year: i16,
+    pub(crate) month: i8,
+    pub(crate) day: i8,
+    /// Minute of the day.
+    pub(crate) minute: Option<u16>,
+    pub(crate) zone: Zone,
+    pub(crate) place: Place,
+}
+
+/// `cap 2 per user per day`
+#[derive(Debug)]
+pub(crate) struct Cap {
+    pub(crate) impressions: i64,
+    pub(crate) window_ms: i64,
+    pub(crate) place: Place,
+}
+
+/// What people are dealt into buckets by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    User,
+    Request,
+}
+
+/// `rollout 10% by user salt "x"`
+#[derive(Debug)]
+pub(crate) struct Rollout {
+    /// Scaled percentage.
+    pub(crate) share: i64,
+    pub(crate) key: Key,
+    pub(crate) salt: Option<Name>,
+    pub(crate) place: Place,
 }
 
 /// A branch of `choose first`; a plain `then` is one tier without condition.
 #[derive(Debug)]
 pub(crate) struct Tier {
     pub(crate) condition: Option<Cond>,
+    /// Done by every arm that does something, when the tier is split.
+    pub(crate) actions: Vec<ActionItem>,
+    pub(crate) split: Option<Split>,
+}
+
+/// `split by user salt "x" { 45% creative "a", 55% control }`
+#[derive(Debug)]
+pub(crate) struct Split {
+    pub(crate) key: Key,
+    pub(crate) salt: Option<Name>,
+    pub(crate) arms: Vec<SplitArm>,
+    pub(crate) place: Place,
+}
+
+#[derive(Debug)]
+pub(crate) struct SplitArm {
+    /// Scaled percentage.
+    pub(crate) share: i64,
+    pub(crate) share_place: Place,
+    /// How events call it: what it shows or offers, or `control`.
+    pub(crate) name: Name,
+    /// Empty for the control.
     pub(crate) actions: Vec<ActionItem>,
 }
 
@@ -83,14 +196,38 @@ pub(crate) struct ActionItem {
 
 #[derive(Debug)]
 pub(crate) enum ActionKind {
-    ShowTemplate(Name),
+    /// A template and what fills its parameters.
+    ShowTemplate(Name, Vec<Bind>),
     ShowCreative(Name),
+    /// An asset in a slot of whatever template is shown.
+    Pin {
+        slot: Name,
+        asset: Name,
+    },
     OfferDiscount(i64),
     OfferFreeShipping,
     OfferBundle(Name),
     OfferNamed(Name),
+    /// A bandit picks one of these.
+    Choose {
+        bandit: Name,
+        arms: Vec<ActionItem>,
+    },
     Suppress,
     Tag(Name),
+}
+
+/// `with product last_viewed` or `with title "Hello"`
+#[derive(Debug)]
+pub(crate) struct Bind {
+    pub(crate) parameter: Name,
+    pub(crate) value: BindValue,
+}
+
+#[derive(Debug)]
+pub(crate) enum BindValue {
+    Attribute(Name),
+    Text(Name),
 }
 
 #[derive(Debug)]
@@ -108,6 +245,54 @@ pub(crate) enum CondKind {
     Possibly(Box<Cond>),
     Segment(Name),
     Test(Name, Check),
+    /// `impressions of creative "x" today < 3`
+    Count(Count, Check),
+    /// `bucket of "salt" in 0%..<50%`
+    Bucket(Bucket, Check),
+    /// `active(mon..fri in visitor time)`
+    Active(Schedule),
+}
+
+/// A count of a visitor's events.
+#[derive(Debug, Clone)]
+pub(crate) struct Count {
+    pub(crate) event: CountedEvent,
+    pub(crate) subject: CountedSubject,
+    pub(crate) window: CountWindow,
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum CountedEvent {
+    Impressions,
+    Clicks,
+    /// `count of product_view`
+    Behaviour(Name),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum CountedSubject {
+    Any,
+    Campaign(Name),
+    Template(Name),
+    Creative(Name),
+    Offer(Name),
+    Rule(Name),
+    ThisRule(Place),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CountWindow {
+    Today,
+    LastMs(i64),
+}
+
+/// A bucket that people or requests are dealt into.
+#[derive(Debug, Clone)]
+pub(crate) struct Bucket {
+    pub(crate) key: Key,
+    pub(crate) salt: Name,
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,16 +351,43 @@ pub(crate) enum ValueKind {
     Text(String),
     Word(String),
     AgoMs(i64),
-    Range { low: Box<Value>, high: Box<Value>, is_half_open: bool },
+    /// A number with the label of its unit, such as `5 km`.
+    Measure(i64, Name),
+    /// A span of time, such as `5 minutes`.
+    DurationMs(i64),
+    /// Three numbers or more, such as `17.4.1`.
+    Version(String),
+    /// A date or minute, such as `2026-11-27 12:00 in "Europe/Bucharest"`.
+    Moment(Moment),
+    Range {
+        low: Box<Value>,
+        high: Box<Value>,
+        is_half_open: bool,
+    },
 }
 
 #[derive(Debug)]
 pub(crate) struct TestItem {
     pub(crate) name: Name,
     pub(crate) placement: Option<Name>,
-    pub(crate) given: Vec<(Name, Vec<Value>)>,
-    pub(crate) is_consent_given: bool,
+    pub(crate) given: Vec<Given>,
+    pub(crate) consent: ConsentGiven,
     pub(crate) expects: Vec<Expect>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Given {
+    Attribute(Name, Vec<Value>),
+    Count(Count, Value),
+    Bucket(Bucket, Value),
+    Now(Moment),
+}
+
+/// Which purposes a test's visitor agreed to.
+#[derive(Debug)]
+pub(crate) enum ConsentGiven {
+    All,
+    Purposes(Vec<Name>),
 }
 
 #[derive(Debug)]
@@ -191,10 +403,23 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
+/// Why something is unknown.
+#[derive(Debug)]
+pub(crate) enum Because {
+    /// A purpose was not granted.
+    Consent(Vec<Name>),
+    /// There is no value.
+    Missing,
+}
+
 #[derive(Debug)]
 pub(crate) enum ExpectKind {
-    Rule(Name, Outcome),
-    Segment(Name, Outcome),
+    Rule(Name, Outcome, Option<Because>),
+    Segment(Name, Outcome, Option<Because>),
     Action(ActionItem),
+    /// An arm of a split, and perhaps which split.
+    Variant(Name, Option<Name>),
+    /// A bandit decides.
+    Bandit(Name),
     Nothing,
 }

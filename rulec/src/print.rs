@@ -195,7 +195,7 @@ mod tests {
             needs_text: false,
             is_caseless: false,
         };
-        let signal = Signal { ty: Type::Number(None), attribute };
+        let signal = Signal { ty: Type::Number(None), unit: String::new(), attribute };
         let adult = Check::InRanges(vec![(18 * NUMBER_SCALE, 24 * NUMBER_SCALE)]);
         assert_eq!(literal(&signal, Polarity::Holds, &adult), "age in 18..24");
         assert_eq!(literal(&signal, Polarity::Fails, &adult), "not (age in 18..24)");

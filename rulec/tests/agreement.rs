@@ -35,6 +35,7 @@ fn signals() -> Vec<Signal> {
         let currency = if kind == Kind::Money { "EUR".to_owned() } else { String::new() };
         let (origin, gates) = (Origin::Context(name.clone()), Gates::NONE);
         Signal {
+            unit: String::new(),
             ty,
             attribute: Attribute {
                 name,
@@ -189,7 +190,7 @@ fn unit(conditions: &[Condition]) -> Unit {
     let rule = |(index, condition): (usize, &Condition)| Rule {
         source: index as u32,
         tier: 0,
-        placements: 0..2,
+        placements: [0, 1].into(),
         priority: 0,
         class: RuleClass::Personalized,
         condition: condition.clone(),

@@ -68,6 +68,7 @@ impl Checker<'_> {
             CondKind::And(parts) => self.joined(parts, level, Condition::And),
             CondKind::Or(parts) => self.joined(parts, level, Condition::Or),
             CondKind::Segment(name) => self.segment(name, level),
+            CondKind::Count(..) | CondKind::Bucket(..) | CondKind::Active(_) => None,
             CondKind::Test(name, check) => self.test(name, check, cond.place).map(Built::leaf),
         }?;
         if built.depth > limits::CONDITION_DEPTH_MAX {
@@ -167,11 +168,20 @@ impl Checker<'_> {
         }
         let (check, is_negated) = match self.vocabulary.entry(attribute).ty {
             Type::Bool => self.bool_check(attribute, check, place),
-            Type::Number(_) | Type::Percent | Type::Money(_) => self.amount_check(attribute, check, place),
-            Type::Text | Type::OneOf(_) | Type::Country | Type::Language => {
-                self.text_check(attribute, check, place)
-            }
-            Type::Set => self.set_check(attribute, check, place),
+            Type::Number(_)
+            | Type::Percent
+            | Type::Money(_)
+            | Type::Duration
+            | Type::Version
+            | Type::Bucket
+            | Type::MinuteOfWeek => self.amount_check(attribute, check, place),
+            Type::Text
+            | Type::OneOf(_)
+            | Type::Country
+            | Type::Language
+            | Type::Currency
+            | Type::Timezone => self.text_check(attribute, check, place),
+            Type::Set | Type::SetOf(_) => self.set_check(attribute, check, place),
             Type::Time => self.time_check(attribute, check, place),
         }?;
         let condition = condition(self, check);

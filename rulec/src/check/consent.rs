@@ -57,7 +57,7 @@ impl Checker<'_> {
                 has_fallback[placement.index()] |= is_fallback;
             }
         }
-        let written = files.iter().flat_map(|file| &file.rules).filter_map(|rule| rule.placement.as_ref());
+        let written = files.iter().flat_map(|file| &file.rules).flat_map(|rule| &rule.placements);
         let mut places: BTreeMap<&str, Place> = BTreeMap::new();
         for name in written {
             places.entry(&name.text).or_insert(name.place);

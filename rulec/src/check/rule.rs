@@ -4,7 +4,8 @@
 //! rule and ignores its later ones, so a tier's condition is only the rule's guard and the tier's own condition;
 //! `otherwise` of the rule is one more tier for whenever the guard is not definitely true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tessera_rulevm::limits::RULES_MAX;
 use tessera_wire::catalog::{CreativeId, OfferId, OfferKind, TemplateId};
@@ -59,7 +60,7 @@ impl Checker<'_> {
             return None;
         }
         // Everything is checked before anything gives up, so that all mistakes are reported.
-        let placements = self.placements(item.placement.as_ref());
+        let placements = self.placements(&item.placements);
         let before = self.program_nodes;
         let guard = self.guard(item);
         let guard_nodes = self.program_nodes.saturating_sub(before);
@@ -117,10 +118,23 @@ impl Checker<'_> {
         })
     }
 
-    fn placements(&mut self, name: Option<&Name>) -> Option<std::ops::Range<u32>> {
-        let Some(name) = name else { return Some(0..self.names.placements.len() as u32) };
-        let index = self.placement(name)?;
-        Some(index..index + 1)
+    fn placements(&mut self, names: &[Name]) -> Option<Arc<[u32]>> {
+        if names.is_empty() {
+            return Some((0..self.names.placements.len() as u32).collect());
+        }
+        let mut placements = BTreeSet::new();
+        let mut are_known = true;
+        for name in names {
+            match self.placement(name) {
+                Some(placement) if placements.insert(placement) => {}
+                Some(_) => {
+                    let message = format!("placement \"{}\" is given twice", name.text);
+                    self.sink.push(Diagnostic::new(Code::E034, name.place, message));
+                }
+                None => are_known = false,
+            }
+        }
+        are_known.then(|| placements.into_iter().collect())
     }
 
     pub(super) fn placement(&mut self, name: &Name) -> Option<u32> {
@@ -143,7 +157,7 @@ impl Checker<'_> {
 
     pub(crate) fn action(&mut self, item: &ActionItem) -> Option<Action> {
         Some(Action::Plain(match &item.kind {
-            ActionKind::ShowTemplate(name) => {
+            ActionKind::ShowTemplate(name, _) => {
                 let found = self.catalog.templates.get(name.text.as_str()).copied();
                 let found = found.or_else(|| self.report_unknown("template", name, &self.names.templates));
                 Plain::ShowTemplate(TemplateId(found?))
@@ -159,6 +173,7 @@ impl Checker<'_> {
             ActionKind::OfferFreeShipping => self.offer_of(item.place, OfferKind::FreeShipping, 0)?,
             ActionKind::OfferBundle(name) => self.offer_named(name, Some(OfferKind::Bundle))?,
             ActionKind::OfferNamed(name) => self.offer_named(name, None)?,
+            ActionKind::Pin { .. } | ActionKind::Choose { .. } => return None,
             ActionKind::Suppress => Plain::Suppress,
             ActionKind::Tag(name) => return Some(Action::Tag(name.text.clone())),
         }))

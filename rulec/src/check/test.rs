@@ -4,7 +4,7 @@ use tessera_wire::program::SignalId;
 
 use super::vocabulary::AttributeId;
 use super::{Checked, Checker};
-use crate::ast::{Expect, ExpectKind, File, Name, Outcome, TestItem, Value, ValueKind};
+use crate::ast::{self, Expect, ExpectKind, File, Name, Outcome, TestItem, Value, ValueKind};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::hir::{Action, Type};
@@ -49,7 +49,8 @@ impl Checker<'_> {
 
     fn typed_test(&mut self, item: &TestItem, checked: &Checked) -> Option<TypedTest> {
         let mut given = Vec::new();
-        for (name, values) in &item.given {
+        for given_item in &item.given {
+            let ast::Given::Attribute(name, values) = given_item else { continue };
             let Some(attribute) = self.attribute(name) else { continue };
             let Some(value) = self.given(attribute, name, values) else { continue };
             // A signal that no rule reads cannot matter.
@@ -67,7 +68,8 @@ impl Checker<'_> {
             .map(|expect| Some((self.expected(expect, placement, checked)?, expect.place)))
             .collect();
         let expects = expects.into_iter().collect::<Option<Vec<_>>>()?;
-        let (name, is_consent_given) = (item.name.text.clone(), item.is_consent_given);
+        let (name, is_consent_given) =
+            (item.name.text.clone(), matches!(item.consent, ast::ConsentGiven::All));
         Some(TypedTest { name, placement, is_consent_given, given, expects })
     }
 
@@ -110,15 +112,16 @@ impl Checker<'_> {
             return None;
         }
         Some(match &expect.kind {
-            ExpectKind::Rule(name, outcome) => {
+            ExpectKind::Rule(name, outcome, _) => {
                 let names: Vec<&str> = checked.sources.iter().map(|source| source.name.as_str()).collect();
                 Expected::Source(self.position("rule", name, &names)?, *outcome)
             }
-            ExpectKind::Segment(name, outcome) => {
+            ExpectKind::Segment(name, outcome, _) => {
                 let names: Vec<&str> = checked.unit.segments.iter().map(|(name, _)| name.as_str()).collect();
                 Expected::Segment(self.position("segment", name, &names)?, *outcome)
             }
             ExpectKind::Action(action) => Expected::Action(self.action(action)?),
+            ExpectKind::Variant(..) | ExpectKind::Bandit(_) => return None,
             ExpectKind::Nothing => Expected::Nothing,
         })
     }

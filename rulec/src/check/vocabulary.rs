@@ -110,7 +110,7 @@ fn to_signal(entry: &Entry) -> Signal {
         needs_text: false,
         is_caseless: false,
     };
-    Signal { ty: entry.ty.clone(), attribute }
+    Signal { ty: entry.ty.clone(), unit: String::new(), attribute }
 }
 
 fn builtin_type(spec: &BuiltinSpec) -> Type {
@@ -125,17 +125,23 @@ fn builtin_type(spec: &BuiltinSpec) -> Type {
         (_, Kind::Money) => Type::Money(String::new()),
         (_, Kind::Text) => Type::Text,
         (_, Kind::Set) => Type::Set,
-        (_, Kind::Time | Kind::Duration | Kind::Version) => Type::Time,
+        (_, Kind::Time) => Type::Time,
+        (_, Kind::Duration) => Type::Duration,
+        (_, Kind::Version) => Type::Version,
     }
 }
 
 fn kind_of(ty: &Type) -> Kind {
     match ty {
         Type::Bool => Kind::Bool,
-        Type::Number(_) | Type::Percent => Kind::Number,
+        Type::Number(_) | Type::Percent | Type::Bucket | Type::MinuteOfWeek => Kind::Number,
         Type::Money(_) => Kind::Money,
-        Type::Text | Type::OneOf(_) | Type::Country | Type::Language => Kind::Text,
-        Type::Set => Kind::Set,
+        Type::Text | Type::OneOf(_) | Type::Country | Type::Language | Type::Currency | Type::Timezone => {
+            Kind::Text
+        }
+        Type::Set | Type::SetOf(_) => Kind::Set,
+        Type::Duration => Kind::Duration,
+        Type::Version => Kind::Version,
         Type::Time => Kind::Time,
     }
 }
@@ -150,6 +156,11 @@ fn declared_type(ty: &TypeName) -> Type {
         TypeName::OneOf(values) => Type::OneOf(values.clone()),
         TypeName::Country => Type::Country,
         TypeName::Language => Type::Language,
+        TypeName::Currency => Type::Currency,
+        TypeName::Timezone => Type::Timezone,
+        TypeName::Duration => Type::Duration,
+        TypeName::Version => Type::Version,
+        TypeName::SetOf(values) => Type::SetOf(values.clone()),
         TypeName::Set => Type::Set,
         TypeName::Time => Type::Time,
     }

@@ -4,8 +4,8 @@ use tessera_wire::signal::NUMBER_SCALE;
 
 use super::{Parsed, Parser};
 use crate::ast::{
-    ActionItem, ActionKind, AttributeItem, Class, Expect, ExpectKind, File, Name, Outcome, RuleItem,
-    SegmentItem, TestItem, Tier, TypeName, Value,
+    ActionItem, ActionKind, AttributeItem, Class, ConsentGiven, Expect, ExpectKind, File, Given, Name,
+    Outcome, RuleItem, SegmentItem, TestItem, Tier, TypeName, Value,
 };
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
@@ -54,7 +54,15 @@ impl Parser<'_> {
         let start = self.place();
         let ty = self.type_name()?;
         let type_place = start.to(self.last_place());
-        let mut item = AttributeItem { name, ty, type_place, is_from_request: None, needs: Vec::new() };
+        let mut item = AttributeItem {
+            name,
+            ty,
+            type_place,
+            unit: None,
+            is_caseless: false,
+            is_from_request: None,
+            needs: Vec::new(),
+        };
         while !self.is_at_end() && !self.token().is_at_margin {
             match self.keyword(&["from", "needs"])? {
                 "from" => item.is_from_request = Some(self.keyword(&["request", "profile"])? == "request"),
@@ -195,8 +203,8 @@ impl Parser<'_> {
                     rule.priority = self.priority()?;
                 }
                 "for" => {
-                    self.once(rule.placement.is_some(), place, "for placement");
-                    rule.placement = Some(self.for_placement()?);
+                    self.once(!rule.placements.is_empty(), place, "for placement");
+                    rule.placements.push(self.for_placement()?);
                 }
                 _ => {
                     self.once(rule.class.is_some(), place, "the kind of traffic");
@@ -237,7 +245,7 @@ impl Parser<'_> {
         rule.is_one_line = true;
         rule.whens.push(self.condition()?);
         self.keyword(&["then"])?;
-        rule.tiers = vec![Tier { condition: None, actions: self.actions()? }];
+        rule.tiers = vec![Tier { condition: None, actions: self.actions()?, split: None }];
         rule.place = start.to(self.last_place());
         tree.rules.push(rule);
         Ok(())
@@ -245,7 +253,7 @@ impl Parser<'_> {
 
     fn tiers(&mut self) -> Parsed<Vec<Tier>> {
         if !self.eat_word("choose") {
-            return Ok(vec![Tier { condition: None, actions: self.actions()? }]);
+            return Ok(vec![Tier { condition: None, actions: self.actions()?, split: None }]);
         }
         self.keyword(&["first"])?;
         self.sign("{")?;
@@ -253,7 +261,7 @@ impl Parser<'_> {
         while !self.is_sign("}") {
             let condition = if self.eat_word("otherwise") { None } else { Some(self.condition()?) };
             self.sign("->")?;
-            tiers.push(Tier { condition, actions: self.actions()? });
+            tiers.push(Tier { condition, actions: self.actions()?, split: None });
         }
         if tiers.is_empty() {
             return Err(self.expected("a tier such as `country is RO -> no ad`"));
@@ -275,7 +283,7 @@ impl Parser<'_> {
         let kind = match self.keyword(&["show", "offer", "suppress", "no", "tag"])? {
             "show" => match self.keyword(&["creative", "template"])? {
                 "creative" => ActionKind::ShowCreative(self.quoted("the creative's id in quotes")?),
-                _ => ActionKind::ShowTemplate(self.quoted("the template's id in quotes")?),
+                _ => ActionKind::ShowTemplate(self.quoted("the template's id in quotes")?, Vec::new()),
             },
             "offer" => self.offer()?,
             "suppress" => ActionKind::Suppress,
@@ -307,7 +315,7 @@ impl Parser<'_> {
         let name = self.quoted("the test's name in quotes")?;
         let placement = if self.eat_word("for") { Some(self.for_placement()?) } else { None };
         let mut test =
-            TestItem { name, placement, given: Vec::new(), is_consent_given: true, expects: Vec::new() };
+            TestItem { name, placement, given: Vec::new(), consent: ConsentGiven::All, expects: Vec::new() };
         self.sign("{")?;
         while !self.is_sign("}") {
             match self.keyword(&["given", "expect"])? {
@@ -325,10 +333,13 @@ impl Parser<'_> {
             let name = self.word("an attribute or `consent`")?;
             self.sign("=")?;
             if name.text == "consent" {
-                test.is_consent_given = self.keyword(&["all", "none"])? == "all";
+                test.consent = match self.keyword(&["all", "none"])? {
+                    "all" => ConsentGiven::All,
+                    _ => ConsentGiven::Purposes(Vec::new()),
+                };
             } else {
                 let values = self.given_values()?;
-                test.given.push((name, values));
+                test.given.push(Given::Attribute(name, values));
             }
             if !self.eat_sign(",") {
                 return Ok(());
@@ -357,7 +368,11 @@ impl Parser<'_> {
                 "false" => Outcome::False,
                 _ => Outcome::Unknown,
             };
-            if is_rule { ExpectKind::Rule(name, outcome) } else { ExpectKind::Segment(name, outcome) }
+            if is_rule {
+                ExpectKind::Rule(name, outcome, None)
+            } else {
+                ExpectKind::Segment(name, outcome, None)
+            }
         } else if self.eat_word("nothing") {
             ExpectKind::Nothing
         } else {
@@ -373,10 +388,13 @@ fn empty_rule(name: Name, place: Place) -> RuleItem {
         is_one_line: false,
         place,
         priority: 0,
-        placement: None,
+        placements: Vec::new(),
         class: None,
         whens: Vec::new(),
         unlesses: Vec::new(),
+        schedules: Vec::new(),
+        caps: Vec::new(),
+        rollout: None,
         tiers: Vec::new(),
         otherwise: None,
     }
