@@ -20,7 +20,8 @@ use crate::hir::{Condition, Unit};
 use crate::{Extra, Names};
 
 pub(crate) use test::{Expected, Given, TypedTest};
-use vocabulary::Vocabulary;
+pub(crate) use value::describe;
+pub(crate) use vocabulary::Vocabulary;
 
 /// The whole program, typed, and what the tests and the source map need besides.
 #[derive(Debug, Default)]
@@ -118,6 +119,22 @@ pub(crate) fn check<'a>(
         checker.placements_without_fallback(files, &checked);
     }
     checked
+}
+
+/// Everything that conditions of these files can name, whatever else is wrong with them.
+pub(crate) fn vocabulary_of(files: &[File], names: &Names) -> Vocabulary {
+    let mut sink = Sink::default();
+    let mut checker = Checker {
+        names,
+        catalog: CatalogIndex::new(names),
+        sink: &mut sink,
+        vocabulary: Vocabulary::new(),
+        segments: BTreeMap::new(),
+        nodes: 0,
+        program_nodes: 0,
+    };
+    files.iter().flat_map(|file| &file.attributes).for_each(|item| checker.declare(item));
+    checker.vocabulary
 }
 
 /// Also how [`crate::Compiled::mark_segment_used`] finds the warning again.

@@ -15,6 +15,7 @@ mod check;
 mod codes;
 mod countries;
 mod diagnostic;
+pub mod editor;
 pub mod fmt;
 pub mod hir;
 mod lexer;

@@ -60,6 +60,11 @@ impl Vocabulary {
         self.entries.push(entry);
     }
 
+    /// Every name, sorted.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<AttributeId> {
         self.by_name.get(name).copied()
     }
