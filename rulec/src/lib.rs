@@ -10,9 +10,12 @@
 //! (`tessera-engine-core`), I/O of any kind.
 
 pub mod analyse;
+mod assumed;
 mod ast;
 mod check;
 mod codes;
+#[cfg(feature = "command")]
+pub mod command;
 mod countries;
 mod diagnostic;
 pub mod editor;
@@ -32,6 +35,7 @@ use tessera_rulevm::{CatalogBounds, VerifiedProgram};
 use tessera_wire::catalog::OfferKind;
 use tessera_wire::program::{Program, SegmentId, SignalId, SourceMap, SourceRule};
 
+pub use assumed::assumed_names;
 pub use codes::{Code, Entry, REGISTRY};
 pub use diagnostic::{Diagnostic, Fix, Label, Place, Severity, Snippet, SourceFile, line_column};
 pub use lower::{Lowered, lower};

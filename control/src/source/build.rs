@@ -65,6 +65,15 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     }
 }
 
+/// The names that a catalog gives to rules, whatever else is wrong with it.
+pub(super) fn names(catalog: &str) -> Result<Names, String> {
+    let raw: RawCatalog = toml::from_str(catalog).map_err(|error| error.to_string())?;
+    let index = Index::of(&raw);
+    let mut builder = Builder { raw: &raw, names: &index, catalog: Catalog::default(), problems: Vec::new() };
+    let offers = builder.add_offers();
+    Ok(builder.rule_names(&offers))
+}
+
 /// Ids of each list, to their indices; the first of equal ids counts.
 struct Index<'r> {
     campaigns: BTreeMap<&'r str, u32>,
