@@ -6,7 +6,7 @@
 //! comes out has passed verification and every `test` block in its files; a compiled rule matches exactly when its
 //! condition is true in Kleene's three-valued logic (see [`reference`](mod@reference) and `tests/agreement.rs`).
 //!
-//! Cost: about a millisecond per hundred rules. Not here: the catalog (`tessera-control`), consent decisions and serving
+//! Cost: about a millisecond per hundred rules of five tests. Not here: the catalog (`tessera-control`), consent decisions and serving
 //! (`tessera-engine-core`), I/O of any kind.
 
 mod ast;
@@ -152,6 +152,8 @@ fn compile_into(
         .collect();
     let lines = LineIndex::new(files);
     let checked = check::check(&trees, files, names, extras, &lines, sink);
+    // Given back now, the memory serves for the program.
+    drop(trees);
     if sink.has_errors() {
         return None;
     }
