@@ -12,8 +12,8 @@ use crate::{Names, OfferName, SlotName, parser};
 pub fn assumed_names(files: &[SourceFile]) -> Names {
     let mut names = Names::default();
     let mut sink = Sink::default();
-    for file in files {
-        collect(&parser::parse(&file.text, 0, &mut sink), &mut names);
+    for file in parser::parse_all(files, &mut sink) {
+        collect(&file, &mut names);
     }
     if names.placements.is_empty() {
         names.placements.push("everywhere".to_owned());

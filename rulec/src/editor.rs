@@ -47,11 +47,7 @@ impl<'a> Workspace<'a> {
     /// Reads the files. Errors in them are no obstacle.
     pub fn new(files: &'a [SourceFile], names: &'a Names) -> Workspace<'a> {
         let mut sink = Sink::default();
-        let trees: Vec<File> = files
-            .iter()
-            .zip(0u32..)
-            .map(|(file, index)| parser::parse(&file.text, index, &mut sink))
-            .collect();
+        let trees = parser::parse_all(files, &mut sink);
         let vocabulary = crate::check::vocabulary_of(&trees, names);
         Workspace { files, names, trees, vocabulary }
     }
@@ -109,8 +105,8 @@ impl<'a> Workspace<'a> {
         };
         // A name is possible when reading it gives it back.
         let is_readable = matches!(lex(&text, 0, &mut Sink::default()).as_slice(), [Token { kind, .. }, _]
-            if matches!((kind, &renamed), (TokenKind::Word(word), Symbol::Attribute(_)) if word == name)
-                || matches!((kind, &renamed), (TokenKind::Text(text), Symbol::Segment(_)) if text == name));
+            if matches!((kind, &renamed), (TokenKind::Word(word), Symbol::Attribute(_)) if *word == name)
+                || matches!((kind, &renamed), (TokenKind::Text(text), Symbol::Segment(_)) if text.value() == name));
         if !is_readable || name.is_empty() || parser::RESERVED.contains(&name) {
             return Err(RenameError::BadName);
         }
@@ -122,7 +118,7 @@ impl<'a> Workspace<'a> {
         Ok(places.into_iter().map(|place| Fix { place, text: text.clone() }).collect())
     }
 
-    fn tokens(&self, file: u32) -> Vec<Token> {
+    fn tokens(&self, file: u32) -> Vec<Token<'a>> {
         let text = self.files.get(file as usize).map_or("", |file| file.text.as_str());
         lex(text, file, &mut Sink::default())
     }
@@ -222,13 +218,13 @@ fn token_at(tokens: &[Token], byte: u32) -> Option<usize> {
 fn symbol_of(tokens: &[Token], at: usize) -> Option<Symbol> {
     let before = |by: usize| at.checked_sub(by).map(|at| &tokens[at].kind);
     let is_word =
-        |kind: Option<&TokenKind>, word: &str| matches!(kind, Some(TokenKind::Word(found)) if found == word);
+        |kind: Option<&TokenKind>, word: &str| matches!(kind, Some(TokenKind::Word(found)) if *found == word);
     match &tokens[at].kind {
         TokenKind::Text(text) => {
             let is_call = before(1) == Some(&TokenKind::Sign("(")) && is_word(before(2), "segment");
-            (is_call || is_word(before(1), "segment")).then(|| Symbol::Segment(text.clone()))
+            (is_call || is_word(before(1), "segment")).then(|| Symbol::Segment(text.value()))
         }
-        TokenKind::Word(word) if !parser::RESERVED.contains(&word.as_str()) => {
+        TokenKind::Word(word) if !parser::RESERVED.contains(word) => {
             // After these a word is a value or a name of something else.
             let is_value = ["is", "in", "of", "needs", "from", "offer", "language", "not"]
                 .iter()
@@ -236,7 +232,7 @@ fn symbol_of(tokens: &[Token], at: usize) -> Option<Symbol> {
                 && !is_word(before(1), "not");
             let is_listed =
                 matches!(before(1), Some(TokenKind::Sign("==" | "!=" | "=" | ">=" | "<=" | ">" | "<")));
-            (!is_value && !is_listed).then(|| Symbol::Attribute(word.clone()))
+            (!is_value && !is_listed).then(|| Symbol::Attribute((*word).to_owned()))
         }
         _ => None,
     }

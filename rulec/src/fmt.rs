@@ -26,12 +26,12 @@ pub const WIDTH: usize = 100;
 /// The syntax errors, when there are any.
 pub fn format(file: &SourceFile) -> Result<String, Vec<Diagnostic>> {
     let mut sink = Sink::default();
-    let tree = parser::parse(&file.text, 0, &mut sink);
+    let trees = parser::parse_all(std::slice::from_ref(file), &mut sink);
     if sink.has_errors() {
         return Err(sink.into_sorted(std::slice::from_ref(file)));
     }
     let mut tokens = lex(&file.text, 0, &mut Sink::default());
-    let starts = starts::of(&tree);
+    let starts = starts::of(&trees);
     let comments = comments(&file.text, &tokens);
     // The end is a token too, so that what stands before it has something to stand before.
     let end = tokens.pop();

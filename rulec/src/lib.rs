@@ -6,7 +6,7 @@
 //! comes out has passed verification and every `test` block in its files; a compiled rule matches exactly when its
 //! condition is true in Kleene's three-valued logic (see [`reference`](mod@reference) and `tests/agreement.rs`).
 //!
-//! Cost: about a millisecond per hundred rules. Not here: the catalog (`tessera-control`), consent decisions and serving
+//! Cost: about a millisecond per hundred rules of five tests. Not here: the catalog (`tessera-control`), consent decisions and serving
 //! (`tessera-engine-core`), I/O of any kind.
 
 pub mod analyse;
@@ -17,6 +17,7 @@ mod codes;
 #[cfg(feature = "command")]
 pub mod command;
 mod countries;
+mod currencies;
 mod diagnostic;
 pub mod editor;
 pub mod fmt;
@@ -150,10 +151,11 @@ fn compile_into(
     if sink.has_errors() {
         return None;
     }
-    let trees: Vec<ast::File> =
-        files.iter().zip(0u32..).map(|(file, index)| parser::parse(&file.text, index, sink)).collect();
+    let trees = parser::parse_all(files, sink);
     let lines = LineIndex::new(files);
-    let checked = check::check(&trees, names, extras, &lines, sink);
+    let checked = check::check(&trees, files, names, extras, &lines, sink);
+    // Given back now, the memory serves for the program.
+    drop(trees);
     if sink.has_errors() {
         return None;
     }

@@ -96,12 +96,13 @@ fn is_name(token: &Token) -> bool {
     matches!(token.kind, TokenKind::Word(_) | TokenKind::Text(_))
 }
 
-fn word_of(token: &Token) -> &str {
+fn word_of<'a>(token: &Token<'a>) -> &'a str {
     match &token.kind {
         TokenKind::Word(word) => word,
         TokenKind::Sign(sign) => sign,
         TokenKind::Text(_) => "\"",
         TokenKind::Number(_) => "0",
+        TokenKind::Version(_) | TokenKind::Date(..) | TokenKind::Clock(_) => "0",
         TokenKind::End => "",
     }
 }

@@ -19,7 +19,7 @@ const CLAUSES: [&str; 7] = ["when", "unless", "active", "cap", "rollout", "then"
 /// Everything about the file.
 pub(super) struct Source<'a> {
     pub(super) text: &'a str,
-    pub(super) tokens: &'a [Token],
+    pub(super) tokens: &'a [Token<'a>],
     /// The gap before each token; what follows the last token is handled as the gap of one more.
     pub(super) comments: &'a [Gap],
     pub(super) starts: &'a HashSet<u32>,
@@ -197,9 +197,7 @@ impl<'a> Reader<'a> {
 
     fn is_word(&self, at: usize, words: &[&str]) -> bool {
         let token = self.source.tokens.get(at);
-        token.is_some_and(
-            |token| matches!(&token.kind, TokenKind::Word(word) if words.contains(&word.as_str())),
-        )
+        token.is_some_and(|token| matches!(&token.kind, TokenKind::Word(word) if words.contains(word)))
     }
 
     fn gap(&self, at: usize) -> Gap {
@@ -250,7 +248,7 @@ impl Writer<'_> {
             _ => None,
         });
         let first = first.unwrap_or(0);
-        let is_word = |word: &str| matches!(self.source.tokens.get(first).map(|token| &token.kind), Some(TokenKind::Word(found)) if found == word);
+        let is_word = |word: &str| matches!(self.source.tokens.get(first).map(|token| &token.kind), Some(TokenKind::Word(found)) if *found == word);
         (self.is_given, self.is_declaration) = (is_word("given"), is_word("attribute"));
         self.before = first..first;
     }

@@ -43,7 +43,7 @@ fn sign(token: &Token) -> Option<&'static str> {
 }
 
 fn is_function(token: &Token) -> bool {
-    matches!(&token.kind, TokenKind::Word(word) if FUNCTIONS.contains(&word.as_str()))
+    matches!(&token.kind, TokenKind::Word(word) if FUNCTIONS.contains(word))
 }
 
 /// `50 EUR .. 100 EUR` has room around its dots, `18..24` and `mon..fri` have none.

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use crate::ast::{Cond, CondKind, File, Tier};
 
 /// First bytes of everything that starts a line inside a block of conditions or tiers.
-pub(super) fn of(file: &File) -> HashSet<u32> {
+pub(super) fn of(files: &[File]) -> HashSet<u32> {
     let mut starts = HashSet::new();
-    for segment in &file.segments {
+    for segment in files.iter().flat_map(|file| &file.segments) {
         segment.conditions.iter().for_each(|condition| add(condition, &mut starts));
     }
-    for rule in &file.rules {
+    for rule in files.iter().flat_map(|file| &file.rules) {
         let conditions = rule.whens.iter().chain(&rule.unlesses);
         conditions.for_each(|condition| parts(condition, &mut starts));
         rule.tiers.iter().filter_map(|tier: &Tier| tier.condition.as_ref()).for_each(|condition| {
