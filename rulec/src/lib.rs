@@ -15,6 +15,7 @@ mod codes;
 mod countries;
 mod diagnostic;
 pub mod hir;
+pub mod json;
 mod lexer;
 pub mod limits;
 mod lower;
@@ -22,6 +23,7 @@ mod nearest;
 mod parser;
 pub mod print;
 pub mod reference;
+pub mod sql;
 mod testing;
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram};

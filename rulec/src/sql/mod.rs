@@ -161,7 +161,11 @@ impl std::fmt::Display for SqlError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             SqlError::BadIdentifier { name } => {
-                write!(formatter, "`{}` is not a plain name: letters, digits and `_`, at most 63", name.escape_debug())
+                write!(
+                    formatter,
+                    "`{}` is not a plain name: letters, digits and `_`, at most 63",
+                    name.escape_debug()
+                )
             }
             SqlError::NoColumn { signal } => write!(formatter, "no column holds `{signal}`"),
             SqlError::NulInText { signal } => {

@@ -3,7 +3,7 @@
 //! Every part is written so that it can stand under any operator: in parentheses, or as `CASE … END`. Lists of `AND` and
 //! `OR` are split in halves, because databases limit the depth of expressions, not their length.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tessera_wire::signal::{Gates, Kind};
 
@@ -100,7 +100,8 @@ impl Writer<'_> {
                     i64::MIN => i64::MAX,
                     end => end,
                 };
-                let values: Vec<(i64, i64)> = ages.iter().rev().map(|(low, high)| (flip(*high), flip(*low))).collect();
+                let values: Vec<(i64, i64)> =
+                    ages.iter().rev().map(|(low, high)| (flip(*high), flip(*low))).collect();
                 return self.ranges(&value, &values, |minus_ms| Parameter::Now { minus_ms });
             }
             Check::OneOf(words) => return self.one_of(signal, &value, words),
@@ -203,7 +204,9 @@ impl Writer<'_> {
                 let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
                 let is_start = matches!(place, Inside::Start);
                 let part = if is_start { format!("1, {length}") } else { format!("-{length}") };
-                format!("(substr(CAST({value} AS BLOB), {part}) = {needle})")
+                // A part of no bytes at all is NULL in SQLite, although the text is known.
+                self.known_and(value, &format!("(substr(CAST({value} AS BLOB), {part}) = {needle}) IS TRUE"));
+                return Ok(());
             }
             (Dialect::Postgres, Inside::Anywhere) => {
                 format!("(strpos({value}, {}) > 0)", self.parameter(Parameter::Text(text.to_owned()))?)
@@ -233,10 +236,13 @@ impl Writer<'_> {
             return Ok(());
         }
         let list = self.json_list(words)?;
+        let distinct = words.iter().collect::<BTreeSet<_>>().len();
         let of_value = format!("FROM json_each({value}) AS member WHERE member.value");
         let expression = match members {
             Members::Any => format!("EXISTS (SELECT 1 {of_value} IN {list})"),
-            Members::All => format!("(SELECT count(DISTINCT member.value) {of_value} IN {list}) = {}", words.len()),
+            Members::All => {
+                format!("(SELECT count(DISTINCT member.value) {of_value} IN {list}) = {distinct}")
+            }
             Members::Only => format!("NOT EXISTS (SELECT 1 {of_value} NOT IN {list})"),
         };
         self.known_and(value, &expression);
