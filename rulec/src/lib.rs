@@ -14,6 +14,7 @@ mod check;
 mod codes;
 mod countries;
 mod diagnostic;
+mod format;
 pub mod hir;
 pub mod json;
 mod lexer;

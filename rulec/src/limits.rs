@@ -18,3 +18,5 @@ pub const PROGRAM_NODES_MAX: usize = 2_000_000;
 pub const DIAGNOSTICS_MAX: usize = 100;
 /// Tiers of one rule: a tier number has 16 bits, and a table of tiers longer than this belongs in the catalog.
 pub const TIERS_MAX: usize = 1_000;
+/// Bytes of criteria in JSON: a list of a hundred thousand postal codes fits.
+pub const CRITERIA_BYTES_MAX: usize = 4 << 20;
