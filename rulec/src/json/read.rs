@@ -304,3 +304,100 @@ impl Reader<'_> {
 
 /// Members of one object.
 const MEMBERS_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    /// The same tree, numbers aside.
+    fn is_same(node: &Node, value: &Value) -> bool {
+        match (node, value) {
+            (Node::Null, Value::Null) => true,
+            (Node::Bool(left), Value::Bool(right)) => left == right,
+            (Node::Number(left), Value::Number(right)) => left.parse::<f64>().ok() == right.as_f64(),
+            (Node::Text(left), Value::String(right)) => left == right,
+            (Node::List(left), Value::Array(right)) => {
+                left.len() == right.len() && left.iter().zip(right).all(|(left, right)| is_same(left, right))
+            }
+            (Node::Object(left), Value::Object(right)) => {
+                left.len() == right.len()
+                    && left
+                        .iter()
+                        .all(|(name, node)| right.get(name).is_some_and(|value| is_same(node, value)))
+            }
+            _ => false,
+        }
+    }
+
+    fn agrees(text: &str) {
+        match (read(text), serde_json::from_str::<Value>(text)) {
+            (Ok(node), Ok(value)) => assert!(is_same(&node, &value), "{text}"),
+            (Err(fault), Ok(_)) => {
+                assert!(matches!(fault.code, Code::E034 | Code::E006), "{text}: {fault:?}")
+            }
+            // Floats that are too large for other readers are exact here.
+            (Ok(_), Err(error)) => assert!(error.to_string().contains("out of range"), "{text}: {error}"),
+            (Err(_), Err(_)) => {}
+        }
+    }
+
+    #[test]
+    fn what_is_json_is_read_and_what_is_not_is_refused() {
+        for text in [
+            "",
+            " ",
+            "nul",
+            "nullx",
+            "01",
+            "-",
+            "1.",
+            "1e",
+            ".5",
+            "+1",
+            "1 2",
+            "[1,]",
+            "{,}",
+            "{\"a\":1,}",
+            "\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\ud800\"",
+            "\"\\udc00\"",
+            "\"\\ud83d\\ude00\"",
+            "\"\\ud83dx\"",
+            "\"a\nb\"",
+            "\u{feff}1",
+            "1e400",
+            "[[]]",
+            "{\"a\":{\"b\":[]}}",
+            "-0.0",
+            "\"\\/\\b\\f\"",
+            "\"\u{7f}\"",
+            "{\"a\":1,\"a\":2}",
+            "{'a':1}",
+            "[1//x\n]",
+        ] {
+            agrees(text);
+        }
+        assert_eq!(read("\"\\ud83d\\ude00\""), Ok(Node::Text("\u{1f600}".to_owned())));
+        assert_eq!(read("{\"a\":{\"b/~\":[0,tru]}}").unwrap_err().pointer, "/a/b~1~0/1");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_reader_agrees_with_another_one(
+            pieces in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "{", "}", "[", "]", ",", ":", "\"a\"", "\"b\"", "1", "-2.5e1", "0", "true", "null", " ", "\"", "\\", "u0041",
+                ]),
+                0..14,
+            ),
+        ) {
+            agrees(&pieces.concat());
+        }
+    }
+}

@@ -266,6 +266,9 @@ fn scaled(number: &str) -> Option<i64> {
     };
     let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{decimals}");
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let digits = digits.trim_start_matches('0');
     let mut shift = exponent - i32::try_from(decimals.len()).ok()? + 6;
     let mut value: i128 =

@@ -69,6 +69,22 @@ pub fn program(seed: u64, plan: Plan, sqlite: &mut Sqlite) -> Result<Done, Strin
     Ok(done)
 }
 
+/// The rows that satisfy each condition, by the reference.
+pub fn expected(conditions: &[Condition], rows: &[Row]) -> Vec<Vec<u32>> {
+    let program = verified(conditions, false);
+    let mut frame = Frame::new(&program);
+    let mut found = vec![Vec::new(); conditions.len()];
+    for (row, profile) in (0u32..).zip(rows) {
+        profile.fill(&program, &mut frame, true);
+        for (found, condition) in found.iter_mut().zip(conditions) {
+            if reference::truth(condition, &program, &frame) == Truth::True {
+                found.push(row);
+            }
+        }
+    }
+    found
+}
+
 fn first_difference(left: &[u32], right: &[u32]) -> Option<u32> {
     let only = |these: &[u32], others: &[u32]| these.iter().find(|row| !others.contains(row)).copied();
     only(left, right).or_else(|| only(right, left))
