@@ -3,7 +3,7 @@
 //! Needs a server: the one that `TESSERA_TEST_POSTGRES` names (a connection string; a table `pg_temp.profiles` is all that
 //! is made there), or PostgreSQL's programs under `/usr/lib/postgresql`, from which one is started for the test.
 //! `cargo test -p rulec --features postgres-tests --test postgres`; `.ci/run` does it.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../differential/mod.rs"]
 mod differential;

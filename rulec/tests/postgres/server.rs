@@ -15,7 +15,7 @@ const START_SECS_MAX: u64 = 60;
 
 pub(crate) enum Server {
     /// Somebody else's.
-    Given(Config),
+    Given(Box<Config>),
     Own(Own),
 }
 
@@ -29,7 +29,9 @@ impl Server {
     /// The given server, or one of its own.
     pub(crate) fn start() -> Server {
         match std::env::var("TESSERA_TEST_POSTGRES") {
-            Ok(given) => Server::Given(given.parse().expect("TESSERA_TEST_POSTGRES is a connection string")),
+            Ok(given) => {
+                Server::Given(Box::new(given.parse().expect("TESSERA_TEST_POSTGRES is a connection string")))
+            }
             Err(_) => Server::Own(Own::start()),
         }
     }
