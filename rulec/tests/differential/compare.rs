@@ -12,6 +12,9 @@ use super::sqlite::Sqlite;
 use super::world::{self, NOW_MS, Row};
 
 const CONDITIONS_MAX: usize = 4;
+/// One program of so many is large, because matchers treat thousands of literals otherwise than ten.
+const LARGE_EVERY: u64 = 101;
+const LARGE_CONDITIONS: usize = 400;
 const DEPTH_MAX: usize = 3;
 
 /// How much a run compares.
@@ -40,9 +43,11 @@ pub struct Done {
 /// The difference, reduced to one condition and one row.
 pub fn program(seed: u64, plan: Plan, sqlite: &mut Sqlite) -> Result<Done, String> {
     let mut random = Random::new(seed);
-    let count = 1 + random.below(CONDITIONS_MAX);
+    let is_large = seed.is_multiple_of(LARGE_EVERY);
+    let count = if is_large { LARGE_CONDITIONS } else { 1 + random.below(CONDITIONS_MAX) };
     let conditions: Vec<Condition> = (0..count).map(|_| world::condition(&mut random, DEPTH_MAX)).collect();
-    let rows: Vec<Row> = (0..plan.rows).map(|_| world::row(&mut random)).collect();
+    let rows = if is_large { plan.rows.div_ceil(8) } else { plan.rows };
+    let rows: Vec<Row> = (0..rows).map(|_| world::row(&mut random)).collect();
     let answers = answers(&conditions, &rows, seed.is_multiple_of(2));
     let mut done = Done { cases: rows.len() as u64, ..Done::default() };
     for (row, profile) in rows.iter().enumerate() {
