@@ -1,7 +1,12 @@
 //! Rule files as written: names unresolved, types unchecked, every part with its place.
-#![allow(dead_code)] // Until the parser makes all of it.
+
+mod schedule;
+mod test;
 
 use crate::diagnostic::Place;
+
+pub(crate) use schedule::{Moment, Schedule, ScheduleKind, Weekly, Zone};
+pub(crate) use test::{Because, ConsentGiven, Expect, ExpectKind, Given, Outcome, TestItem};
 
 /// A name or text and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,55 +88,6 @@ pub(crate) struct RuleItem {
     pub(crate) rollout: Option<Rollout>,
     pub(crate) tiers: Vec<Tier>,
     pub(crate) otherwise: Option<Vec<ActionItem>>,
-}
-
-/// When a rule is active.
-#[derive(Debug)]
-pub(crate) struct Schedule {
-    pub(crate) kind: ScheduleKind,
-    pub(crate) zone: Zone,
-    pub(crate) place: Place,
-}
-
-#[derive(Debug)]
-pub(crate) enum ScheduleKind {
-    /// `from … to …`; one end may be open.
-    Dates { from: Option<Moment>, to: Option<Moment> },
-    /// `mon..fri 11:30..14:00, sat`
-    Weekly(Vec<Weekly>),
-}
-
-/// Whose clock a schedule follows.
-#[derive(Debug, Clone)]
-pub(crate) enum Zone {
-    /// Nothing is said.
-    Unsaid,
-    /// `in visitor time`
-    Visitor(Place),
-    /// `in "Europe/Bucharest"`
-    Named(Name),
-}
-
-/// Some hours of some days of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Weekly {
-    /// First and last day, Monday is 0; a range may go over Sunday. `None`: every day.
-    pub(crate) days: Option<(u8, u8)>,
-    /// First and last minute of the day, and whether the last is left out; a range may go over midnight. `None`: all day.
-    pub(crate) minutes: Option<(u16, u16, bool)>,
-    pub(crate) place: Place,
-}
-
-/// A date or a minute as written: without a clock it stands for the whole day, with one for the whole minute.
-#[derive(Debug, Clone)]
-pub(crate) struct Moment {
-    pub(crate) year: i16,
-    pub(crate) month: i8,
-    pub(crate) day: i8,
-    /// Minute of the day.
-    pub(crate) minute: Option<u16>,
-    pub(crate) zone: Zone,
-    pub(crate) place: Place,
 }
 
 /// `cap 2 per user per day`
@@ -292,7 +248,6 @@ pub(crate) enum CountWindow {
 pub(crate) struct Bucket {
     pub(crate) key: Key,
     pub(crate) salt: Name,
-    pub(crate) place: Place,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -364,62 +319,4 @@ pub(crate) enum ValueKind {
         high: Box<Value>,
         is_half_open: bool,
     },
-}
-
-#[derive(Debug)]
-pub(crate) struct TestItem {
-    pub(crate) name: Name,
-    pub(crate) placement: Option<Name>,
-    pub(crate) given: Vec<Given>,
-    pub(crate) consent: ConsentGiven,
-    pub(crate) expects: Vec<Expect>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Given {
-    Attribute(Name, Vec<Value>),
-    Count(Count, Value),
-    Bucket(Bucket, Value),
-    Now(Moment),
-}
-
-/// Which purposes a test's visitor agreed to.
-#[derive(Debug)]
-pub(crate) enum ConsentGiven {
-    All,
-    Purposes(Vec<Name>),
-}
-
-#[derive(Debug)]
-pub(crate) struct Expect {
-    pub(crate) kind: ExpectKind,
-    pub(crate) place: Place,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    True,
-    False,
-    Unknown,
-}
-
-/// Why something is unknown.
-#[derive(Debug)]
-pub(crate) enum Because {
-    /// A purpose was not granted.
-    Consent(Vec<Name>),
-    /// There is no value.
-    Missing,
-}
-
-#[derive(Debug)]
-pub(crate) enum ExpectKind {
-    Rule(Name, Outcome, Option<Because>),
-    Segment(Name, Outcome, Option<Because>),
-    Action(ActionItem),
-    /// An arm of a split, and perhaps which split.
-    Variant(Name, Option<Name>),
-    /// A bandit decides.
-    Bandit(Name),
-    Nothing,
 }

@@ -130,6 +130,13 @@ impl Diagnostic {
         }
     }
 
+    /// A word stands where a keyword is expected and looks like one.
+    pub(crate) fn misspelt(place: Place, written: &str, meant: &str) -> Diagnostic {
+        Diagnostic::new(Code::E031, place, format!("`{written}` is not a keyword"))
+            .label(format!("`{meant}` is expected here"))
+            .did_you_mean(Some(meant))
+    }
+
     /// Plain text with the source line and carets, in the manner of rustc. Ends with a line break.
     pub fn render(&self, files: &[SourceFile]) -> String {
         let code = self.code.to_string();
@@ -166,12 +173,19 @@ impl Snippet<'_> {
             Severity::Warning => "warning",
         };
         let mut out = format!("{severity}[{}]: {}\n", self.code, self.message);
-        let lines = self.labels.iter().filter_map(|label| line_of(files, label.place));
-        let width = lines.map(|line| line.number.to_string().len()).max().unwrap_or(1);
-        for (index, label) in self.labels.iter().enumerate() {
-            if let Some(line) = line_of(files, label.place) {
-                let is_new_file = index == 0 || self.labels[index - 1].place.file != label.place.file;
-                render_label(&mut out, width, &line, label, is_new_file, if index == 0 { '^' } else { '-' });
+        let lines: Vec<Marked<'_>> = marked_lines(files, self.labels);
+        let width = lines.iter().map(|marked| marked.line.number.to_string().len()).max().unwrap_or(1);
+        let mut last_file = None;
+        for marked in &lines {
+            let Line { path, number, column, text, .. } = &marked.line;
+            if last_file != Some(marked.file) {
+                out.push_str(&format!("{:width$}--> {path}:{number}:{column}\n{:width$} |\n", "", ""));
+            }
+            last_file = Some(marked.file);
+            out.push_str(&format!("{number:width$} | {}\n", text.replace('\t', " ")));
+            for row in &marked.rows {
+                out.push_str(format!("{:width$} | {}", "", row_text(row)).trim_end());
+                out.push('\n');
             }
         }
         for help in self.help {
@@ -179,6 +193,62 @@ impl Snippet<'_> {
         }
         out
     }
+}
+
+/// A source line and the marks under it.
+struct Marked<'a> {
+    file: u32,
+    line: Line<'a>,
+    /// Rows of marks with their remarks: column, counted from zero, and text.
+    rows: Vec<Vec<(usize, String)>>,
+}
+
+/// Columns between a remark and the next mark in the same row.
+const MARK_GAP: usize = 2;
+
+/// The lines to show. Labels of one line that follow one another share it, and a row of marks where they fit.
+fn marked_lines<'a>(files: &'a [SourceFile], labels: &[Label]) -> Vec<Marked<'a>> {
+    let mut lines: Vec<Marked<'a>> = Vec::new();
+    for (index, label) in labels.iter().enumerate() {
+        let Some(line) = line_of(files, label.place) else { continue };
+        let mark = if index == 0 { "^" } else { "-" };
+        let text = format!("{} {}", mark.repeat(line.carets), label.text);
+        let (start, text) = (line.column - 1, text.trim_end().to_owned());
+        match lines.last_mut() {
+            Some(last) if last.file == label.place.file && last.line.number == line.number => {
+                put_in_row(&mut last.rows, start, text);
+            }
+            _ => {
+                let rows = vec![vec![(start, text)]];
+                lines.push(Marked { file: label.place.file, line, rows });
+            }
+        }
+    }
+    lines
+}
+
+fn put_in_row(rows: &mut Vec<Vec<(usize, String)>>, start: usize, text: String) {
+    let end = start + text.chars().count();
+    let is_free = |row: &Vec<(usize, String)>| {
+        row.iter()
+            .all(|(other, text)| end + MARK_GAP <= *other || other + text.chars().count() + MARK_GAP <= start)
+    };
+    match rows.last_mut().filter(|row| is_free(row)) {
+        Some(row) => row.push((start, text)),
+        None => rows.push(vec![(start, text)]),
+    }
+}
+
+fn row_text(row: &[(usize, String)]) -> String {
+    let mut marks: Vec<&(usize, String)> = row.iter().collect();
+    marks.sort_by_key(|(start, _)| *start);
+    let (mut out, mut at) = (String::new(), 0);
+    for (start, text) in marks {
+        out.push_str(&" ".repeat(start.saturating_sub(at)));
+        out.push_str(text);
+        at = start + text.chars().count();
+    }
+    out
 }
 
 /// The line a place starts in.
@@ -201,26 +271,6 @@ fn line_of(files: &[SourceFile], place: Place) -> Option<Line<'_>> {
     let carets = text[start..end].chars().count().max(1);
     let line = text[line_start..line_end].trim_end();
     Some(Line { path: &file.path, number, column, text: line, carets })
-}
-
-fn render_label(
-    out: &mut String,
-    width: usize,
-    line: &Line<'_>,
-    label: &Label,
-    is_new_file: bool,
-    mark: char,
-) {
-    let Line { path, number, column, .. } = line;
-    if is_new_file {
-        out.push_str(&format!("{:width$}--> {path}:{number}:{column}\n{:width$} |\n", "", ""));
-    }
-    let text = line.text.replace('\t', " ");
-    out.push_str(&format!("{number:width$} | {text}\n"));
-    let marks = mark.to_string().repeat(line.carets);
-    let under = format!("{:width$} | {:indent$}{marks} {}", "", "", label.text, indent = column - 1);
-    out.push_str(under.trim_end());
-    out.push('\n');
 }
 
 /// Line and column of a byte, both counted from one, the column in characters.
@@ -280,6 +330,11 @@ impl Sink {
             self.list.pop();
             self.list.push(diagnostic);
         }
+    }
+
+    /// Would another diagnostic be dropped? Then looking for suggestions is wasted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors > 0 && self.list.len() >= limits::DIAGNOSTICS_MAX
     }
 
     pub(crate) fn has_errors(&self) -> bool {

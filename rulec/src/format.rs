@@ -14,10 +14,11 @@ use crate::ast::{
     Bucket, Cond, CondKind, Count, CountWindow, CountedEvent, CountedSubject, Includes, Key, Op,
 };
 
+use crate::print::{quoted, span_text};
 pub(crate) use canon::{Canon, canon};
 pub(crate) use types::{Shape, Types};
-pub(crate) use value::{days_text, hours_text, local_text, quoted, schedule_text, span};
-use value::{span_text, value_text, values_text};
+pub(crate) use value::{days_text, hours_text, local_text, schedule_text, settle, span};
+use value::{value_text, values_text};
 
 /// A whole condition.
 pub(crate) fn condition(cond: &Cond, types: &Types) -> String {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tessera_wire::catalog::PlacementId;
+use tessera_wire::catalog::{AssetId, PlacementId};
 use tessera_wire::program::{Attribute, Polarity, RuleClass, SignalId};
 
 use crate::diagnostic::Place;
@@ -122,6 +122,43 @@ pub enum Action {
     Plain(tessera_wire::program::Action),
     /// Report this word.
     Tag(String),
+    /// Put this asset into the slot of this name.
+    Pin {
+        /// Name of the slot.
+        slot: String,
+        /// What fills it.
+        asset: AssetId,
+    },
+    /// Fill a parameter of the shown template.
+    Bind {
+        /// Name of the parameter.
+        parameter: String,
+        /// With what.
+        value: Bound,
+    },
+    /// Let a bandit do one of these.
+    Choose {
+        /// Its name.
+        bandit: String,
+        /// What it chooses from.
+        arms: Vec<Action>,
+    },
+    /// This tier is an arm of a split.
+    Variant {
+        /// The split's salt.
+        split: String,
+        /// Name of the arm.
+        arm: String,
+    },
+}
+
+/// What fills a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bound {
+    /// This text.
+    Text(String),
+    /// The value of a signal.
+    Signal(SignalId),
 }
 
 /// One tier of one source rule.

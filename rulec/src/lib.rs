@@ -13,6 +13,7 @@ mod ast;
 mod check;
 mod codes;
 mod countries;
+mod currencies;
 mod diagnostic;
 mod format;
 pub mod hir;
@@ -38,6 +39,7 @@ pub use nearest::nearest;
 
 use check::Checked;
 use diagnostic::{LineIndex, Sink};
+use parser::Units;
 
 /// What rules may refer to by name. Ids are indices in the given order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -145,10 +147,14 @@ fn compile_into(
     if sink.has_errors() {
         return None;
     }
-    let trees: Vec<ast::File> =
-        files.iter().zip(0u32..).map(|(file, index)| parser::parse(&file.text, index, sink)).collect();
+    let (units, mut nodes) = (Units::of(files), 0);
+    let trees: Vec<ast::File> = files
+        .iter()
+        .zip(0u32..)
+        .map(|(file, index)| parser::parse(&file.text, index, &units, &mut nodes, sink))
+        .collect();
     let lines = LineIndex::new(files);
-    let checked = check::check(&trees, names, extras, &lines, sink);
+    let checked = check::check(&trees, files, names, extras, &lines, sink);
     if sink.has_errors() {
         return None;
     }

@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use rulec::{Diagnostic, Extra, Names, OfferName, Place, REGISTRY, SourceFile, compile, line_column};
+use rulec::{
+    Diagnostic, Extra, Names, OfferName, Place, REGISTRY, SlotName, SourceFile, compile, line_column,
+};
 use tessera_wire::catalog::OfferKind;
 use tessera_wire::signal::NUMBER_SCALE;
 
 const DEFAULT_CATALOG: &str = "placement home\nplacement side\ntemplate hero\ncreative a\ncreative b\ncreative c\n\
-    offer ten discount 10\noffer fifteen discount 15\noffer ship free_shipping\noffer duo bundle\n";
+    offer ten discount 10\noffer fifteen discount 15\noffer ship free_shipping\noffer duo bundle\n\
+    campaign autumn\nasset img_1\nasset img_3\nasset title_2\nslot hero image img_1 img_3\nslot hero headline title_2\n";
 
 #[derive(Debug, Default)]
 struct Case {
@@ -87,6 +90,16 @@ fn names(catalog: &str) -> Names {
         match words.as_slice() {
             ["placement", id] => names.placements.push((*id).to_owned()),
             ["template", id] => names.templates.push((*id).to_owned()),
+            ["campaign", id] => names.campaigns.push((*id).to_owned()),
+            ["asset", id] => names.assets.push((*id).to_owned()),
+            ["slot", template, name, assets @ ..] => {
+                let index = |list: &[String], id: &str| {
+                    list.iter().position(|known| known == id).expect("a name further up") as u32
+                };
+                let template = index(&names.templates, template);
+                let assets = assets.iter().map(|asset| index(&names.assets, asset)).collect();
+                names.slots.push(SlotName { template, name: (*name).to_owned(), assets });
+            }
             ["creative", id] => names.creatives.push((*id).to_owned()),
             ["offer", id, kind, rest @ ..] => {
                 let kind = match *kind {

@@ -2,15 +2,18 @@
 
 use tessera_wire::signal::{NUMBER_SCALE, WEEKDAYS};
 
-use super::types::Shape;
-use crate::ast::{Moment, Schedule, ScheduleKind, Value, ValueKind, Weekly, Zone};
+use super::types::{Shape, Types};
+use crate::ast::{Check, Cond, CondKind, Moment, Schedule, ScheduleKind, Value, ValueKind, Weekly, Zone};
 use crate::parser::RESERVED;
-use crate::print::number;
+use crate::print::{number, quoted, span_text};
 
 /// One value or range.
 pub(super) fn value_text(value: &Value, shape: &Shape) -> String {
     match &value.kind {
-        ValueKind::Number(value) => number(*value),
+        ValueKind::Number(value) => match shape {
+            Shape::Number(unit) if !unit.is_empty() => format!("{} {unit}", number(*value)),
+            _ => number(*value),
+        },
         ValueKind::Percent(value) => format!("{}%", number(*value)),
         ValueKind::Money(amount, currency) => format!("{} {currency}", number(*amount)),
         ValueKind::Text(text) => word_text(text, shape),
@@ -31,11 +34,24 @@ pub(super) fn values_text(list: &[Value], shape: &Shape) -> String {
     format!("({})", list.join(", "))
 }
 
+/// A unit of both ends stands after the second.
 pub(super) fn range_text(low: &Value, high: &Value, is_half_open: bool, shape: &Shape) -> String {
-    let (low_text, high_text) = (value_text(low, shape), value_text(high, shape));
+    let low_text = match (&low.kind, &high.kind) {
+        (ValueKind::Number(low), _) | (ValueKind::Percent(low), ValueKind::Percent(_)) => number(*low),
+        (ValueKind::Money(low, left), ValueKind::Money(_, right)) if left == right => number(*low),
+        (ValueKind::Measure(low, left), ValueKind::Measure(_, right)) if left.text == right.text => {
+            number(*low)
+        }
+        _ => value_text(low, shape),
+    };
+    let high_text = value_text(high, shape);
     let dots = if is_half_open { "..<" } else { ".." };
-    let is_short = [&low_text, &high_text].iter().all(|text| !text.contains(' '));
-    if is_short { format!("{low_text}{dots}{high_text}") } else { format!("{low_text} {dots} {high_text}") }
+    // The unit after the second end does not ask for spaces.
+    if low_text.contains(' ') {
+        format!("{low_text} {dots} {high_text}")
+    } else {
+        format!("{low_text}{dots}{high_text}")
+    }
 }
 
 /// Without quotes where the language allows it.
@@ -46,9 +62,48 @@ fn word_text(word: &str, shape: &Shape) -> String {
     if *shape == Shape::Words && is_plain && !is_taken { word.to_owned() } else { quoted(word) }
 }
 
-/// A text in quotes.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+/// Gives versions of two parts their text: `17.10` looks like a number, but is not 17.1. `source` is what was parsed.
+pub(crate) fn settle(cond: &mut Cond, types: &Types, source: &str) {
+    match &mut cond.kind {
+        CondKind::And(parts) | CondKind::Or(parts) => {
+            parts.iter_mut().for_each(|part| settle(part, types, source));
+        }
+        CondKind::Not(inner) | CondKind::Definitely(inner) | CondKind::Possibly(inner) => {
+            settle(inner, types, source);
+        }
+        CondKind::Test(name, check) if *types.shape(&name.text) == Shape::Version => {
+            let values = match check {
+                Check::Compare(_, value) => std::slice::from_mut(value),
+                Check::In { list, .. } => list.as_mut_slice(),
+                Check::Between(low, high) => {
+                    settle_value(low, source);
+                    std::slice::from_mut(high)
+                }
+                _ => return,
+            };
+            values.iter_mut().for_each(|value| settle_value(value, source));
+        }
+        CondKind::Segment(_)
+        | CondKind::Test(..)
+        | CondKind::Count(..)
+        | CondKind::Bucket(..)
+        | CondKind::Active(_) => {}
+    }
+}
+
+fn settle_value(value: &mut Value, source: &str) {
+    match &mut value.kind {
+        ValueKind::Number(_) => {
+            if let Some(written) = source.get(value.place.range()) {
+                value.kind = ValueKind::Version(written.to_owned());
+            }
+        }
+        ValueKind::Range { low, high, .. } => {
+            settle_value(low, source);
+            settle_value(high, source);
+        }
+        _ => {}
+    }
 }
 
 /// A span of time as a number and the largest unit that divides it: `d`, `h`, `m` or `s`, seconds with decimals.
@@ -62,18 +117,6 @@ pub(crate) fn span(span_ms: i64) -> (String, &'static str) {
     let scaled =
         i128::from(seconds) * i128::from(NUMBER_SCALE) + i128::from(rest) * i128::from(NUMBER_SCALE / 1_000);
     (number(i64::try_from(scaled).unwrap_or(i64::MAX)), "s")
-}
-
-/// Such as `24 hours`.
-pub(super) fn span_text(span_ms: i64) -> String {
-    let (number, unit) = span(span_ms);
-    let unit = match unit {
-        "d" => "day",
-        "h" => "hour",
-        "m" => "minute",
-        _ => "second",
-    };
-    if number == "1" { format!("1 {unit}") } else { format!("{number} {unit}s") }
 }
 
 /// Such as `2026-11-27 12:00 in "Europe/Bucharest"`.
@@ -139,8 +182,6 @@ fn clock_text(minute: u16) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn spans_are_exact_in_their_largest_unit() {
         let span = |span_ms| {
@@ -151,8 +192,7 @@ mod tests {
         assert_eq!(span(3_600_000 * 36), "36h");
         assert_eq!(span(300_000), "5m");
         assert_eq!(span(1_030), "1.03s");
+        assert_eq!(span(1), "0.001s");
         assert_eq!(span(0), "0d");
-        assert_eq!(span_text(86_400_000), "1 day");
-        assert_eq!(span_text(1), "0.001 seconds");
     }
 }

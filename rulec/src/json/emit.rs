@@ -17,11 +17,10 @@ pub(super) fn criteria(cond: &Cond, types: &Types) -> String {
 }
 
 fn condition(cond: &Cond, types: &Types) -> String {
-    match &cond.kind {
-        CondKind::And(parts) | CondKind::Or(parts) if parts.len() == 1 => condition(&parts[0], types),
+    match &unwrapped(cond).kind {
         CondKind::And(parts) => group("all", parts, types),
         CondKind::Or(parts) => group("any", parts, types),
-        CondKind::Not(inner) => match &inner.kind {
+        CondKind::Not(inner) => match &unwrapped(inner).kind {
             CondKind::Or(parts) if parts.len() > 1 => group("none", parts, types),
             _ => wrapped("not", inner, types),
         },
@@ -35,6 +34,14 @@ fn condition(cond: &Cond, types: &Types) -> String {
         CondKind::Count(count, check) => test(&count_members(count), check, &Shape::PLAIN_NUMBER),
         CondKind::Bucket(bucket, check) => test(&bucket_members(bucket), check, &Shape::Percent),
         CondKind::Active(schedule) => format!("{{\"active\":{}}}", schedule_object(schedule)),
+    }
+}
+
+/// Without groups of one.
+fn unwrapped(cond: &Cond) -> &Cond {
+    match &cond.kind {
+        CondKind::And(parts) | CondKind::Or(parts) if parts.len() == 1 => unwrapped(&parts[0]),
+        _ => cond,
     }
 }
 

@@ -30,7 +30,8 @@ use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, LineIndex, Place, Severity, Sink, SourceFile};
 use crate::format::{self, Types};
 use crate::hir::{Condition, Signal, Unit};
-use crate::{Names, lower, parser};
+use crate::parser::{self, Units};
+use crate::{Names, lower, print};
 use read::Fault;
 use text::{Origin, Text};
 
@@ -173,7 +174,9 @@ fn types_of(declarations: Declarations<'_>) -> Types {
 }
 
 fn parse_all(files: &[SourceFile], sink: &mut Sink) -> Vec<File> {
-    files.iter().zip(0u32..).map(|(file, index)| parser::parse(&file.text, index, sink)).collect()
+    let (units, mut nodes) = (Units::of(files), 0);
+    let numbered = files.iter().zip(0u32..);
+    numbered.map(|(file, index)| parser::parse(&file.text, index, &units, &mut nodes, sink)).collect()
 }
 
 /// Checks a condition as if it were a segment of one more file after the declarations.
@@ -184,16 +187,14 @@ fn check_text(
     declarations: Declarations<'_>,
 ) -> Result<Criteria, Vec<Finding>> {
     let name = unused_name(declarations.files);
-    let before = format!("segment {} {{\n", format::quoted(&name));
+    let before = format!("segment {} {{\n", print::quoted(&name));
     let body = SourceFile { path: PATH.to_owned(), text: format!("{before}{text}\n}}") };
     let files: Vec<SourceFile> = declarations.files.iter().cloned().chain([body]).collect();
     let own = declarations.files.len();
     let mut sink = Sink::default();
-    let mut trees = parse_all(&files, &mut sink);
-    for tree in &mut trees {
-        tree.rules.clear();
-        tree.tests.clear();
-    }
+    crate::report_too_much_source(&files, &mut sink);
+    let mut trees = if sink.has_errors() { Vec::new() } else { parse_all(&files, &mut sink) };
+    trees.iter_mut().for_each(hollow);
     if !sink.has_errors() && !is_one_segment(&trees[own], &name) {
         let place = Place { file: own as u32, start: 0, end: 0 };
         let message = "criteria are conditions and nothing else";
@@ -201,10 +202,11 @@ fn check_text(
     }
     if !sink.has_errors() {
         let lines = LineIndex::new(&files);
-        let checked = check::check(&trees, declarations.names, &[], &lines, &mut sink);
+        let checked = check::check(&trees, &files, declarations.names, &[], &lines, &mut sink);
         let found = checked.unit.segments.into_iter().find(|(found, _)| *found == name);
         if let (Some((_, condition)), false) = (found, sink.has_errors()) {
-            let cond = whole(trees.swap_remove(own));
+            let mut cond = whole(trees.swap_remove(own));
+            format::settle(&mut cond, &types, &files[own].text);
             let report = Report { text, shift: before.len(), own, origins, files: &files };
             let warnings = report.findings(sink, false);
             let (condition, signals, features) =
@@ -213,6 +215,22 @@ fn check_text(
         }
     }
     Err(Report { text, shift: before.len(), own, origins, files: &files }.findings(sink, true))
+}
+
+/// Leaves of rules only their names, which counts may refer to: criteria neither need their catalog nor their tests.
+fn hollow(tree: &mut File) {
+    tree.tests.clear();
+    for rule in &mut tree.rules {
+        rule.placements.clear();
+        rule.class = None;
+        rule.whens.clear();
+        rule.unlesses.clear();
+        rule.schedules.clear();
+        rule.caps.clear();
+        rule.rollout = None;
+        rule.tiers.clear();
+        rule.otherwise = None;
+    }
 }
 
 /// A name for the condition that no declared segment has.
@@ -226,7 +244,11 @@ fn unused_name(files: &[SourceFile]) -> String {
 
 fn is_one_segment(tree: &File, name: &str) -> bool {
     let [only] = tree.segments.as_slice() else { return false };
-    only.name.text == name && tree.attributes.is_empty() && tree.purposes.is_empty() && tree.events.is_empty()
+    only.name.text == name
+        && tree.rules.is_empty()
+        && tree.attributes.is_empty()
+        && tree.purposes.is_empty()
+        && tree.events.is_empty()
 }
 
 /// The conditions of the only segment as one.
@@ -253,17 +275,17 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// `has_failed`: are errors to be told? Unused segments of the declarations are none of the criteria's business.
+    /// `has_failed`: are errors to be told? Warnings about the declarations are none of the criteria's business.
     fn findings(&self, sink: Sink, has_failed: bool) -> Vec<Finding> {
         let mut files = self.files.to_vec();
         if let Some(own) = files.get_mut(self.own) {
             own.text = self.text.to_owned();
         }
-        let all = sink.into_sorted().into_iter();
-        let told = all
-            .filter(|found| found.code != Code::W070 && (has_failed || found.severity == Severity::Warning));
-        let own = |found: &Diagnostic| found.file as usize == self.own || has_failed;
-        let mut told: Vec<Diagnostic> = told.filter(own).collect();
+        let is_told = |found: &Diagnostic| match found.severity {
+            Severity::Error => has_failed,
+            Severity::Warning => found.file as usize == self.own && found.code != Code::W070,
+        };
+        let mut told: Vec<Diagnostic> = sink.into_sorted().into_iter().filter(is_told).collect();
         told.sort_by_key(|found| found.severity == Severity::Warning);
         told.into_iter().map(|diagnostic| self.finding(diagnostic, &files)).collect()
     }

@@ -10,10 +10,11 @@ use tessera_wire::signal::NUMBER_SCALE;
 
 use super::read::{Fault, Node, below};
 use crate::codes::Code;
-use crate::format::{Types, quoted};
+use crate::format::Types;
 use crate::limits::NESTING_MAX;
 use crate::nearest::nearest;
 use crate::parser::RESERVED;
+use crate::print::quoted;
 
 mod operand;
 mod value;

@@ -2,8 +2,9 @@
 
 use super::{Object, Writer, is_path};
 use crate::codes::Code;
-use crate::format::{Shape, quoted};
+use crate::format::Shape;
 use crate::json::read::{Fault, Node, below};
+use crate::print::quoted;
 
 /// What ads can be counted of.
 const SUBJECTS: [&str; 5] = ["creative", "campaign", "template", "offer", "rule"];
