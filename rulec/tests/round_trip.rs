@@ -20,13 +20,29 @@ attribute genres : set of text
 attribute name : text
 attribute vip : bool
 attribute tier : one of silver, gold, "black card", true, in
+attribute distance : number km
+attribute wait : duration
+attribute app : version
+attribute paid_in : currency
+attribute interests : set of one of music, film, "stand-up"
+attribute nickname : text caseless
+event product_view
 segment "loyal" { spent >= 500 EUR }
 segment "a \"quoted\\ name" { vip }
 "#;
 
 fn with_declarations<T>(run: impl FnOnce(Declarations<'_>) -> T) -> T {
-    let files = [SourceFile { path: "audience.rules".to_owned(), text: DECLARATIONS.to_owned() }];
-    run(Declarations { files: &files, names: &Names::default() })
+    let text = format!(
+        "{DECLARATIONS}rule \"hero\" for placement \"none such\" {{ when vip then show creative \"gone\" }}\n"
+    );
+    let files = [SourceFile { path: "audience.rules".to_owned(), text }];
+    let names = Names {
+        creatives: vec!["welcome".to_owned()],
+        campaigns: vec!["autumn \"26\"".to_owned()],
+        templates: vec!["hero".to_owned()],
+        ..Names::default()
+    };
+    run(Declarations { files: &files, names: &names })
 }
 
 fn text(text: &str) -> Result<Criteria, Vec<Finding>> {
@@ -115,7 +131,14 @@ fn test(random: &mut Random) -> String {
     let mode = *random.pick(&["", "any of ", "all of ", "none of ", "only of "]);
     let not = *random.pick(&["", "not "]);
     let is = *random.pick(&["is", "is not", "==", "!="]);
-    match random.below(13) {
+    match random.below(20) {
+        12 => special_test(random),
+        13 => counted(random),
+        14 => format!("active({})", schedule(random)),
+        15 => amount_test(random, "distance", *random.clone().pick(&["", " km"])),
+        16 => format!("wait {} {}", random.pick(&[">", "<=", "==", "is not"]), span(random)),
+        17 => format!("app {}", version_test(random)),
+        18 => format!("seen {}", moment_test(random)),
         0 => amount_test(random, "count", ""),
         1 => amount_test(random, "spent", " EUR"),
         2 => amount_test(random, "share", "%"),
@@ -134,6 +157,84 @@ fn test(random: &mut Random) -> String {
         11 => format!("vip {is} {flag}"),
         _ => (*random.pick(&["segment(\"loyal\")", "segment(\"a \\\"quoted\\\\ name\")"])).to_owned(),
     }
+}
+
+fn special_test(random: &mut Random) -> String {
+    (*random.pick(&[
+        "paid_in in (EUR, RON)",
+        "paid_in is not \"USD\"",
+        "interests includes any of (music, \"stand-up\")",
+        "interests not includes only of film",
+        "nickname is \"ÉMILE\"",
+        "nickname starts with \"É\"",
+        "wait in 90 seconds ..< 3 hours",
+        "wait between 1 minute and 2 days",
+    ]))
+    .to_owned()
+}
+
+fn counted(random: &mut Random) -> String {
+    let subject = *random.pick(&[
+        "",
+        " of creative \"welcome\"",
+        " of campaign \"autumn \\\"26\\\"\"",
+        " of template \"hero\"",
+        " of rule \"hero\"",
+    ]);
+    let window = if random.chance(40) {
+        "today".to_owned()
+    } else {
+        format!("in last {} hours", 1 + random.below(200))
+    };
+    let check = *random.pick(&["< 3", ">= 1", "== 2", "in 1..3", "is known", "not in (1, 4..5)"]);
+    match random.below(4) {
+        0 => format!("count of product_view {window} {check}"),
+        1 => format!("clicks{subject} {window} {check}"),
+        2 => {
+            let key = *random.pick(&["", " by user", " by request"]);
+            format!("bucket of \"s\\\"1\"{key} {}", random.pick(&["< 10%", "in 10%..<20%", ">= 99.5%"]))
+        }
+        _ => format!("impressions{subject} {window} {check}"),
+    }
+}
+
+fn schedule(random: &mut Random) -> String {
+    (*random.pick(&[
+        "mon..fri 11:30..14:00 in visitor time",
+        "sat, sun in \"Europe/Bucharest\"",
+        "fri..mon in visitor time",
+        "22:00..<02:00 in \"UTC\"",
+        "mon 9:00..12:00, tue..wed 00:00..<24:00 in visitor time",
+        "from 2026-11-27 to 2026-11-30 23:59 in \"Europe/Bucharest\"",
+        "from 2026-11-27 12:00 in \"UTC\"",
+        "to 2026-11-27 in \"UTC\"",
+    ]))
+    .to_owned()
+}
+
+fn version_test(random: &mut Random) -> String {
+    (*random.pick(&[
+        ">= 17.4.1",
+        "< 17.10",
+        "!= 18",
+        "in (17.4.1..17.5, 19)",
+        "is not \"17.5.1\"",
+        "in 17.10..<17.100",
+        "== 17.1",
+        "between 17.10 and 18.0",
+    ]))
+    .to_owned()
+}
+
+fn moment_test(random: &mut Random) -> String {
+    (*random.pick(&[
+        ">= 2026-11-27",
+        "< 2026-11-27 12:00",
+        "in 2026-11-27..2026-11-30",
+        "> 2026-03-29 10:00 in \"Europe/Bucharest\"",
+        "is not 2026-01-01",
+    ]))
+    .to_owned()
 }
 
 fn condition(random: &mut Random, depth: usize) -> String {
@@ -161,7 +262,7 @@ fn condition(random: &mut Random, depth: usize) -> String {
 #[test]
 fn text_and_json_are_equal_forms() {
     let mut random = Random::new(11);
-    for _ in 0..4_000 {
+    for _ in 0..2_000 {
         let written = condition(&mut random, 4);
         let from_text = told(text(&written), &written);
         let (as_text, as_json) = (from_text.to_text(), from_text.to_json());

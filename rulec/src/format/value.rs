@@ -92,11 +92,14 @@ pub(crate) fn settle(cond: &mut Cond, types: &Types, source: &str) {
 }
 
 fn settle_value(value: &mut Value, source: &str) {
+    let is_dotted = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     match &mut value.kind {
-        ValueKind::Number(_) => {
-            if let Some(written) = source.get(value.place.range()) {
-                value.kind = ValueKind::Version(written.to_owned());
-            }
+        ValueKind::Number(found) => {
+            let written = source.get(value.place.range()).filter(|written| is_dotted(written));
+            value.kind = ValueKind::Version(written.map_or_else(|| number(*found), str::to_owned));
+        }
+        ValueKind::Text(text) | ValueKind::Word(text) if is_dotted(text) => {
+            value.kind = ValueKind::Version(std::mem::take(text));
         }
         ValueKind::Range { low, high, .. } => {
             settle_value(low, source);
