@@ -68,15 +68,20 @@ impl Sqlite {
 
     /// The rows that satisfy the condition, ascending.
     pub fn rows(&self, signals: &[Signal], condition: &Condition) -> Vec<u32> {
-        let query = where_clause(Dialect::Sqlite, &columns(signals), signals, condition).unwrap();
-        self.select(&query)
+        self.rows_at(signals, condition, NOW_MS)
     }
 
-    pub fn select(&self, query: &Query) -> Vec<u32> {
+    /// The same, asked at another time.
+    pub fn rows_at(&self, signals: &[Signal], condition: &Condition, now_ms: i64) -> Vec<u32> {
+        let query = where_clause(Dialect::Sqlite, &columns(signals), signals, condition).unwrap();
+        self.select(&query, now_ms)
+    }
+
+    fn select(&self, query: &Query, now_ms: i64) -> Vec<u32> {
         let statement = format!("SELECT id FROM profiles AS p WHERE {} ORDER BY id", query.text);
         let mut statement =
             self.0.prepare(&statement).unwrap_or_else(|error| panic!("{error}: {}", query.text));
-        let parameters = query.parameters.iter().map(|parameter| match parameter.at(NOW_MS) {
+        let parameters = query.parameters.iter().map(|parameter| match parameter.at(now_ms) {
             Parameter::Integer(value) => Cell::Integer(value),
             Parameter::Text(text) => Cell::Text(text),
             Parameter::Bytes(bytes) => Cell::Blob(bytes),

@@ -50,11 +50,19 @@ pub struct Row {
 impl Row {
     /// Sets what may be used, or everything there is.
     pub fn fill(&self, program: &VerifiedProgram, frame: &mut Frame, is_gated: bool) {
-        frame.reset(program, NOW_MS);
+        self.fill_with(program, frame, NOW_MS, if is_gated { self.open } else { Gates::ALL });
+    }
+
+    /// Sets everything there is, at another time.
+    pub fn fill_at(&self, program: &VerifiedProgram, frame: &mut Frame, now_ms: i64) {
+        self.fill_with(program, frame, now_ms, Gates::ALL);
+    }
+
+    fn fill_with(&self, program: &VerifiedProgram, frame: &mut Frame, now_ms: i64, open: Gates) {
+        frame.reset(program, now_ms);
         for (index, value) in self.values.iter().enumerate() {
             let signal = SignalId(index as u16);
-            let gates = program.program().attributes[index].gates;
-            if is_gated && !self.open.covers(gates) {
+            if !open.covers(program.program().attributes[index].gates) {
                 continue;
             }
             match value {
