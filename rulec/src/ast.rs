@@ -121,7 +121,7 @@ pub(crate) struct Tier {
     pub(crate) condition: Option<Cond>,
     /// Done by every arm that does something, when the tier is split.
     pub(crate) actions: Vec<ActionItem>,
-    pub(crate) split: Option<Split>,
+    pub(crate) split: Option<Box<Split>>,
 }
 
 /// `split by user salt "x" { 45% creative "a", 55% control }`
@@ -202,11 +202,11 @@ pub(crate) enum CondKind {
     Segment(Name),
     Test(Name, Check),
     /// `impressions of creative "x" today < 3`
-    Count(Count, Check),
+    Count(Box<Count>, Check),
     /// `bucket of "salt" in 0%..<50%`
     Bucket(Bucket, Check),
     /// `active(mon..fri in visitor time)`
-    Active(Schedule),
+    Active(Box<Schedule>),
 }
 
 /// A count of a visitor's events.
@@ -279,7 +279,7 @@ pub(crate) enum Check {
         is_negated: bool,
         list: Vec<Value>,
     },
-    Between(Value, Value),
+    Between(Box<Value>, Box<Value>),
     Includes {
         is_negated: bool,
         mode: Includes,
@@ -307,13 +307,13 @@ pub(crate) enum ValueKind {
     Word(String),
     AgoMs(i64),
     /// A number with the label of its unit, such as `5 km`.
-    Measure(i64, Name),
+    Measure(i64, Box<Name>),
     /// A span of time, such as `5 minutes`.
     DurationMs(i64),
     /// Three numbers or more, such as `17.4.1`.
     Version(String),
     /// A date or minute, such as `2026-11-27 12:00 in "Europe/Bucharest"`.
-    Moment(Moment),
+    Moment(Box<Moment>),
     Range {
         low: Box<Value>,
         high: Box<Value>,

@@ -17,10 +17,10 @@ mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use tessera_wire::program::Feature;
 
-use crate::ast::{File, Name, SegmentItem};
+use crate::ast::{ExpectKind, File, Name, SegmentItem};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, LineIndex, Place, Sink, SourceFile};
 use crate::hir::{Condition, Unit};
@@ -45,7 +45,8 @@ pub(crate) struct Checked {
 pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) place: Place,
-    pub(crate) guard: Condition,
+    /// Kept only where a test asks for it.
+    pub(crate) guard: Option<Condition>,
 }
 
 pub(crate) struct Checker<'a> {
@@ -61,7 +62,9 @@ pub(crate) struct Checker<'a> {
     rule_sources: AHashMap<&'a str, u32>,
     rule_names: Vec<&'a str>,
     /// The rule being checked, if it has a name.
-    this_rule: Option<(u32, String)>,
+    this_rule: Option<(u32, &'a str)>,
+    /// Rules whose conditions some test asks about.
+    tested_rules: AHashSet<&'a str>,
     features: Vec<Feature>,
     has_too_many_features: bool,
     /// Nodes of the condition being built, its segments expanded.
@@ -135,6 +138,7 @@ impl<'a> Checker<'a> {
             rule_sources: AHashMap::new(),
             rule_names: Vec::new(),
             this_rule: None,
+            tested_rules: AHashSet::new(),
             features: Vec::new(),
             has_too_many_features: false,
             nodes: 0,
@@ -159,6 +163,11 @@ impl<'a> Checker<'a> {
             if !item.is_one_line {
                 self.rule_sources.entry(&item.name.text).or_insert(source);
                 self.rule_names.push(&item.name.text);
+            }
+        }
+        for expect in files.iter().flat_map(|file| &file.tests).flat_map(|test| &test.expects) {
+            if let ExpectKind::Rule(name, ..) = &expect.kind {
+                self.tested_rules.insert(&name.text);
             }
         }
     }

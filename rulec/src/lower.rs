@@ -7,7 +7,7 @@
 //! Guarantees: deterministic; equal literals are one literal, equal tails of code are one tail; literals are grouped by
 //! attribute, rules sorted as [`tessera_wire::program::Program::rules`] demands. Not here: limits (verification has them).
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use tessera_wire::program::{
     ACCEPT, Action, Attribute, Binding, Branch, Constraint, Literal, LiteralId, Polarity, Program, REJECT,
     Rule, Segment, SignalId, Span, WordId,
@@ -31,6 +31,9 @@ pub struct Lowered {
 /// Lowers a unit. Total; whether the result is small enough to run is for verification to say.
 pub fn lower(unit: &Unit) -> Lowered {
     let mut lowering = Lowering::default();
+    // A guess that spares the tables most of their growth: five tests a rule, every other one new.
+    lowering.shared.reserve(unit.rules.len() * 5);
+    lowering.ids.reserve(unit.rules.len());
     let segments: Vec<u32> = unit.segments.iter().map(|(_, condition)| lowering.entry(condition)).collect();
     let entries: Vec<u32> = unit.rules.iter().map(|rule| lowering.entry(&rule.condition)).collect();
     lowering.finish(unit, &segments, &entries)
@@ -206,15 +209,17 @@ struct Pools<'u> {
 
 impl<'u> Pools<'u> {
     fn new(unit: &'u Unit, literals: &[Key<'u>]) -> Pools<'u> {
-        let mut dictionary: Vec<&str> = unit.words.iter().map(String::as_str).collect();
+        let mut words: AHashSet<&str> = unit.words.iter().map(String::as_str).collect();
         for (_, _, check) in literals {
-            dictionary.extend(texts(check).iter().map(String::as_str));
+            words.extend(texts(check).iter().map(String::as_str));
         }
+        let mut of_actions = Vec::new();
         for action in unit.rules.iter().flat_map(|rule| &rule.actions) {
-            words_of(action, &mut dictionary);
+            words_of(action, &mut of_actions);
         }
+        words.extend(of_actions);
+        let mut dictionary: Vec<&str> = words.into_iter().collect();
         dictionary.sort_unstable();
-        dictionary.dedup();
         let word_ids = dictionary.iter().copied().zip((1..).map(WordId)).collect();
         Pools {
             dictionary,

@@ -142,7 +142,7 @@ impl Run<'_> {
     fn difference(&self, expected: &Expected) -> Option<String> {
         match expected {
             Expected::Source(source, outcome, reason) => {
-                let condition = self.checked.sources.get(*source).map(|source| &source.guard)?;
+                let condition = self.checked.sources.get(*source).and_then(|source| source.guard.as_ref())?;
                 self.outcome_difference(condition, *outcome, *reason)
             }
             Expected::Segment(segment, outcome, reason) => {

@@ -256,3 +256,30 @@ fn text_criteria_are_conditions_and_nothing_else() {
     let found = text("vip and\n  agee >= 18").unwrap_err();
     assert!(found[0].rendered.contains("--> criteria:2:3"), "{}", found[0].rendered);
 }
+
+#[test]
+fn the_documentation_says_what_is_the_case() {
+    let page = include_str!("../../docs/CRITERIA.md");
+    let files = [SourceFile {
+        path: "audience.rules".to_owned(),
+        text: format!("{}event product_view\n", files()[0].text),
+    }];
+    let names = Names { creatives: vec!["a".to_owned(), "welcome".to_owned()], ..Names::default() };
+    let declarations = Declarations { files: &files, names: &names };
+    let mut shown = 0;
+    for line in
+        page.lines().filter(|line| line.starts_with("| `{") && !line.contains('…') && !line.contains("A"))
+    {
+        let cells: Vec<&str> =
+            line.trim_matches(['|', ' ']).split(" | ").map(|cell| cell.trim_matches('`')).collect();
+        let criteria = parse_condition(cells[0], declarations);
+        let criteria = criteria.unwrap_or_else(|found| panic!("{line}: {}", found[0].rendered));
+        assert_eq!(criteria.to_text(), cells[1], "{line}");
+        shown += 1;
+    }
+    assert!(shown >= 6, "only {shown} examples were found");
+    let blocks: Vec<&str> = page.split("```").collect();
+    let example = blocks[1].strip_prefix("json").unwrap();
+    let criteria = parse_condition(example, declarations).unwrap();
+    assert_eq!(criteria.to_text(), blocks[3].strip_prefix("text").unwrap().trim());
+}

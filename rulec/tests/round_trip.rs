@@ -135,7 +135,10 @@ fn test(random: &mut Random) -> String {
         12 => special_test(random),
         13 => counted(random),
         14 => format!("active({})", schedule(random)),
-        15 => amount_test(random, "distance", *random.clone().pick(&["", " km"])),
+        15 => {
+            let unit = if random.chance(50) { "" } else { " km" };
+            amount_test(random, "distance", unit)
+        }
         16 => format!("wait {} {}", random.pick(&[">", "<=", "==", "is not"]), span(random)),
         17 => format!("app {}", version_test(random)),
         18 => format!("seen {}", moment_test(random)),

@@ -109,10 +109,19 @@ impl Checker<'_> {
         level: usize,
         join: impl FnOnce(Vec<Condition>) -> Condition,
     ) -> Option<Built> {
-        let built: Vec<Option<Built>> = parts.iter().map(|part| self.built(part, level)).collect();
-        let built: Vec<Built> = built.into_iter().collect::<Option<_>>()?;
-        let depth = 1 + built.iter().map(|part| part.depth).max().unwrap_or(0);
-        Some(Built { condition: join(built.into_iter().map(|part| part.condition).collect()), depth })
+        let mut conditions = Vec::with_capacity(parts.len());
+        let mut depth = 0;
+        let mut is_right = true;
+        for part in parts {
+            match self.built(part, level) {
+                Some(built) => {
+                    depth = depth.max(built.depth);
+                    conditions.push(built.condition);
+                }
+                None => is_right = false,
+            }
+        }
+        is_right.then(|| Built { condition: join(conditions), depth: depth + 1 })
     }
 
     fn segment(&mut self, name: &Name, level: usize) -> Option<Built> {
@@ -214,11 +223,11 @@ impl Checker<'_> {
     fn is_misspelt_known(&mut self, attribute: AttributeId, check: &ast::Check) -> bool {
         let ast::Check::Compare(Op::Equal | Op::NotEqual, value) = check else { return false };
         let ValueKind::Word(word) = &value.kind else { return false };
-        let Some(meant) = nearest(word, ["known", "unknown"]) else { return false };
         let entry = self.vocabulary.entry(attribute);
-        if matches!(entry.ty, Type::OneOf(_)) && entry.has_word(word) {
+        if entry.is_closed() && entry.has_word(word) {
             return false;
         }
+        let Some(meant) = nearest(word, ["known", "unknown"]) else { return false };
         self.sink.push(Diagnostic::misspelt(value.place, word, meant));
         true
     }
@@ -352,9 +361,14 @@ impl Checker<'_> {
 
     /// Sorted and distinct, so that equal lists are equal however they are written.
     fn texts(&mut self, id: AttributeId, list: &[Value]) -> Option<Vec<String>> {
-        let texts: Vec<Option<String>> = list.iter().map(|value| self.text_value(id, value)).collect();
-        let mut texts = texts.into_iter().collect::<Option<Vec<_>>>()?;
-        texts.sort();
+        let mut texts = Vec::with_capacity(list.len());
+        for value in list {
+            texts.extend(self.text_value(id, value));
+        }
+        if texts.len() < list.len() {
+            return None;
+        }
+        texts.sort_unstable();
         texts.dedup();
         Some(texts)
     }

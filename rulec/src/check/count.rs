@@ -137,7 +137,7 @@ impl Checker<'_> {
     /// The rule being checked, which must have a name.
     pub(super) fn named_rule(&mut self, place: Place, why: &str) -> Option<(u32, String)> {
         if let Some((source, name)) = &self.this_rule {
-            return Some((*source, name.clone()));
+            return Some((*source, (*name).to_owned()));
         }
         let diagnostic = Diagnostic::new(Code::E037, place, "there is no rule with a name here");
         self.sink.push(diagnostic.label(why));

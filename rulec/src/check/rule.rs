@@ -28,6 +28,28 @@ struct Branch {
     place: Option<Place>,
 }
 
+/// The condition and actions of each tier; and when the rule applies, unless its only tier says so.
+fn tiers(
+    scope: Scope,
+    mut branches: Vec<Branch>,
+    otherwise: Option<Vec<Action>>,
+) -> (Option<Condition>, Vec<(Condition, Vec<Action>)>) {
+    let is_plain = branches.len() == 1 && branches[0].condition == Condition::Constant(true);
+    if is_plain && otherwise.is_none() {
+        // Most rules are like this, so nothing is copied for them.
+        let actions = branches.remove(0).actions;
+        return (None, vec![(scope.into_whole(), actions)]);
+    }
+    let mut tiers: Vec<(Condition, Vec<Action>)> =
+        branches.into_iter().map(|branch| (both(scope.whole(), branch.condition), branch.actions)).collect();
+    let whole = scope.whole();
+    if let Some(actions) = otherwise {
+        let outside = Condition::Definitely(Box::new(scope.guard)).negated();
+        tiers.push((with(&scope.limits, outside), actions));
+    }
+    (Some(whole), tiers)
+}
+
 /// When a rule applies.
 struct Scope {
     /// Schedules, caps and rollout.
@@ -40,19 +62,23 @@ impl Scope {
     fn whole(&self) -> Condition {
         with(&self.limits, self.guard.clone())
     }
+
+    fn into_whole(self) -> Condition {
+        with(&self.limits, self.guard)
+    }
 }
 
-impl Checker<'_> {
-    pub(super) fn rules(&mut self, files: &[File], lines: &LineIndex, checked: &mut Checked) {
+impl<'a> Checker<'a> {
+    pub(super) fn rules(&mut self, files: &'a [File], lines: &LineIndex, checked: &mut Checked) {
         let mut expanded = 0usize;
         for (item, source) in files.iter().flat_map(|file| &file.rules).zip(0u32..) {
             if self.is_repeated(item, source, files) {
                 continue;
             }
-            self.this_rule = (!item.is_one_line).then(|| (source, item.name.text.clone()));
+            self.this_rule = (!item.is_one_line).then_some((source, item.name.text.as_str()));
             let rules = self.rule(item, source);
             self.this_rule = None;
-            let Some((guard, rules)) = rules else { continue };
+            let Some((whole, rules)) = rules else { continue };
             expanded += rules.iter().map(|rule| rule.placements.len()).sum::<usize>();
             if expanded > RULES_MAX {
                 let message = format!("more than {RULES_MAX} rules, counted per placement and tier");
@@ -64,6 +90,12 @@ impl Checker<'_> {
             } else {
                 item.name.text.clone()
             };
+            let guard = self.tested_rules.contains(name.as_str()).then(|| {
+                whole.unwrap_or_else(|| {
+                    // One tier without a condition of its own: the rule's condition is the tier's.
+                    rules.first().map_or(Condition::Constant(true), |rule| rule.condition.clone())
+                })
+            });
             checked.sources.push(Source { name, place: item.place, guard });
             checked.unit.rules.extend(rules);
         }
@@ -83,7 +115,8 @@ impl Checker<'_> {
         first != source
     }
 
-    fn rule(&mut self, item: &RuleItem, source: u32) -> Option<(Condition, Vec<Rule>)> {
+    /// The tiers, and when the rule applies unless that is the condition of its only tier.
+    fn rule(&mut self, item: &RuleItem, source: u32) -> Option<(Option<Condition>, Vec<Rule>)> {
         let arms = |tier: &Tier| tier.split.as_ref().map_or(1, |split| split.arms.len());
         if item.tiers.iter().map(arms).sum::<usize>() >= limits::TIERS_MAX {
             let message = format!("more than {} tiers in one rule", limits::TIERS_MAX);
@@ -96,8 +129,11 @@ impl Checker<'_> {
         let scope = self.scope(item);
         let scope_nodes = self.program_nodes.saturating_sub(before);
         let branches: Vec<Option<Vec<Branch>>> = item.tiers.iter().map(|tier| self.branches(tier)).collect();
-        let otherwise = item.otherwise.as_ref().map(|actions| self.actions(actions));
-        let (placements, scope) = (placements?, scope?);
+        let otherwise = match &item.otherwise {
+            Some(actions) => self.actions(actions).map(Some),
+            None => Some(None),
+        };
+        let (placements, scope, otherwise) = (placements?, scope?, otherwise?);
         let branches: Vec<Branch> =
             branches.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
         self.charge(scope_nodes.saturating_mul(branches.len() + 1), item.place)?;
@@ -107,14 +143,7 @@ impl Checker<'_> {
             .chain(branches.iter().map(|branch| &branch.condition))
             .collect();
         self.report_consent(item, &own);
-        let mut tiers: Vec<(Condition, Vec<Action>)> = branches
-            .into_iter()
-            .map(|branch| (both(scope.whole(), branch.condition), branch.actions))
-            .collect();
-        if let Some(actions) = otherwise {
-            let outside = Condition::Definitely(Box::new(scope.guard.clone())).negated();
-            tiers.push((with(&scope.limits, outside), actions?));
-        }
+        let (whole, tiers) = tiers(scope, branches, otherwise);
         tiers.iter().for_each(|(condition, actions)| self.report_unguarded(item, condition, actions));
         let rules = tiers.into_iter().zip(0u16..).map(|((condition, actions), tier)| Rule {
             source,
@@ -125,7 +154,7 @@ impl Checker<'_> {
             condition,
             actions,
         });
-        Some((scope.whole(), rules.collect()))
+        Some((whole, rules.collect()))
     }
 
     fn branches(&mut self, tier: &Tier) -> Option<Vec<Branch>> {

@@ -275,7 +275,9 @@ fn with_unit_of(low: &ValueKind, high: &ValueKind) -> Option<ValueKind> {
         (ValueKind::Number(number), ValueKind::Measure(_, unit)) => {
             Some(ValueKind::Measure(*number, unit.clone()))
         }
-        (ValueKind::Moment(low), ValueKind::Moment(high)) => Some(ValueKind::Moment(low.with_zone_of(high))),
+        (ValueKind::Moment(low), ValueKind::Moment(high)) => {
+            Some(ValueKind::Moment(Box::new(low.with_zone_of(high))))
+        }
         _ => None,
     }
 }

@@ -57,6 +57,11 @@ impl Entry {
         }
     }
 
+    /// Has the attribute a closed list of words?
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.ty, Type::OneOf(_) | Type::Country | Type::Language | Type::Currency)
+    }
+
     /// Can the attribute have this word?
     pub(crate) fn has_word(&self, text: &str) -> bool {
         match self.ty {

@@ -71,18 +71,15 @@ pub(crate) fn settle(cond: &mut Cond, types: &Types, source: &str) {
         CondKind::Not(inner) | CondKind::Definitely(inner) | CondKind::Possibly(inner) => {
             settle(inner, types, source);
         }
-        CondKind::Test(name, check) if *types.shape(&name.text) == Shape::Version => {
-            let values = match check {
-                Check::Compare(_, value) => std::slice::from_mut(value),
-                Check::In { list, .. } => list.as_mut_slice(),
-                Check::Between(low, high) => {
-                    settle_value(low, source);
-                    std::slice::from_mut(high)
-                }
-                _ => return,
-            };
-            values.iter_mut().for_each(|value| settle_value(value, source));
-        }
+        CondKind::Test(name, check) if *types.shape(&name.text) == Shape::Version => match check {
+            Check::Compare(_, value) => settle_value(value, source),
+            Check::In { list, .. } => list.iter_mut().for_each(|value| settle_value(value, source)),
+            Check::Between(low, high) => {
+                settle_value(low, source);
+                settle_value(high, source);
+            }
+            _ => {}
+        },
         CondKind::Segment(_)
         | CondKind::Test(..)
         | CondKind::Count(..)

@@ -14,7 +14,7 @@ impl Parser<'_> {
             match self.keyword(&["show", "offer", "suppress", "no", "tag", "choose", "split"])? {
                 "split" => {
                     self.once(tier.split.is_some(), self.last_place(), "split");
-                    tier.split = Some(self.split()?);
+                    tier.split = Some(Box::new(self.split()?));
                 }
                 word => tier.actions.push(self.action_of(word)?),
             }

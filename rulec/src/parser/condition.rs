@@ -158,7 +158,7 @@ impl Parser<'_> {
             self.match_block()?
         } else if self.is_count_ahead() {
             let count = self.count()?;
-            CondKind::Count(count, self.check()?)
+            CondKind::Count(Box::new(count), self.check()?)
         } else if self.is_bucket_ahead() {
             let bucket = self.bucket()?;
             CondKind::Bucket(bucket, self.check()?)
@@ -185,7 +185,7 @@ impl Parser<'_> {
     fn wrapped(&mut self, wrapper: &str) -> Parsed<CondKind> {
         let kind = match wrapper {
             "segment" => CondKind::Segment(self.quoted("the segment's name in quotes")?),
-            "active" => CondKind::Active(self.schedule()?),
+            "active" => CondKind::Active(Box::new(self.schedule()?)),
             _ => {
                 let inner = Box::new(self.in_block(false, Self::condition)?);
                 if wrapper == "definitely" { CondKind::Definitely(inner) } else { CondKind::Possibly(inner) }
@@ -285,7 +285,7 @@ impl Parser<'_> {
             "between" => {
                 let low = self.value()?;
                 self.keyword(&["and"])?;
-                Ok(Check::Between(low, self.value()?))
+                Ok(Check::Between(Box::new(low), Box::new(self.value()?)))
             }
             "includes" => self.check_includes(false),
             "within" => {

@@ -71,7 +71,7 @@ impl Parser<'_> {
                 self.bump();
                 ValueKind::Version(version.to_owned())
             }
-            TokenKind::Date(..) => ValueKind::Moment(self.moment()?),
+            TokenKind::Date(..) => ValueKind::Moment(Box::new(self.moment()?)),
             _ => return Err(self.expected("a value")),
         };
         Ok(Value { kind, place: start.to(self.last_place()) })
@@ -100,7 +100,7 @@ impl Parser<'_> {
         let is_attribute = self.is_check_ahead(1);
         if self.units.contains(word) && !is_attribute {
             let unit = Name { text: word.to_owned(), place: self.bump() };
-            return Ok(ValueKind::Measure(number, unit));
+            return Ok(ValueKind::Measure(number, Box::new(unit)));
         }
         if is_time && !is_attribute {
             return Ok(ValueKind::DurationMs(self.span_of_time(number)?));

@@ -334,6 +334,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_operator_is_documented() {
+        let page = include_str!("../../../../docs/CRITERIA.md");
+        for (operator, ..) in OPERATORS {
+            assert!(page.contains(&format!("`{operator}`")), "docs/CRITERIA.md does not mention {operator}");
+        }
+    }
+
+    #[test]
     fn spelled_values_are_read_and_written_again() {
         assert_eq!(amount("50 EUR").as_deref(), Some("50 EUR"));
         assert_eq!(amount("12.50%").as_deref(), Some("12.5%"));
