@@ -21,7 +21,9 @@ mod currencies;
 mod diagnostic;
 pub mod editor;
 pub mod fmt;
+mod format;
 pub mod hir;
+pub mod json;
 mod lexer;
 pub mod limits;
 mod lower;
@@ -30,7 +32,9 @@ mod parser;
 pub mod print;
 pub mod reference;
 pub mod report;
+pub mod sql;
 mod testing;
+mod typed;
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram};
 use tessera_wire::catalog::OfferKind;
@@ -41,6 +45,7 @@ pub use codes::{Code, Entry, REGISTRY};
 pub use diagnostic::{Diagnostic, Fix, Label, Place, Severity, Snippet, SourceFile, line_column};
 pub use lower::{Lowered, lower};
 pub use nearest::nearest;
+pub use typed::{Typed, typed};
 
 use check::Checked;
 use diagnostic::{LineIndex, Sink};
@@ -62,6 +67,20 @@ pub struct Names {
     pub assets: Vec<String>,
     /// Slots of templates and what fills them.
     pub slots: Vec<SlotName>,
+}
+
+impl Names {
+    /// How many there are of each.
+    pub fn bounds(&self) -> CatalogBounds {
+        CatalogBounds {
+            placements: count(&self.placements),
+            templates: count(&self.templates),
+            creatives: count(&self.creatives),
+            offers: count(&self.offers),
+            assets: count(&self.assets),
+            campaigns: count(&self.campaigns),
+        }
+    }
 }
 
 /// A slot of a template.
@@ -140,13 +159,13 @@ pub fn compile(files: &[SourceFile], names: &Names, extras: &[Extra]) -> Result<
     }
 }
 
-/// `None` when there are errors in `sink`.
-fn compile_into(
+/// `None` when there are errors in `sink`. The trees are given back on return: their memory serves for the program.
+fn checked(
     files: &[SourceFile],
     names: &Names,
     extras: &[Extra],
     sink: &mut Sink,
-) -> Option<(Program, SourceMap)> {
+) -> Option<(Checked, LineIndex)> {
     report_too_much_source(files, sink);
     if sink.has_errors() {
         return None;
@@ -154,21 +173,19 @@ fn compile_into(
     let trees = parser::parse_all(files, sink);
     let lines = LineIndex::new(files);
     let checked = check::check(&trees, files, names, extras, &lines, sink);
-    // Given back now, the memory serves for the program.
-    drop(trees);
-    if sink.has_errors() {
-        return None;
-    }
+    (!sink.has_errors()).then_some((checked, lines))
+}
+
+/// `None` when there are errors in `sink`.
+fn compile_into(
+    files: &[SourceFile],
+    names: &Names,
+    extras: &[Extra],
+    sink: &mut Sink,
+) -> Option<(Program, SourceMap)> {
+    let (checked, lines) = checked(files, names, extras, sink)?;
     let Lowered { program, literals } = lower(&checked.unit);
-    let bounds = CatalogBounds {
-        placements: count(&names.placements),
-        templates: count(&names.templates),
-        creatives: count(&names.creatives),
-        offers: count(&names.offers),
-        assets: count(&names.assets),
-        campaigns: count(&names.campaigns),
-    };
-    let verified = match VerifiedProgram::verify(program, bounds) {
+    let verified = match VerifiedProgram::verify(program, names.bounds()) {
         Ok(verified) => verified,
         Err(error) => {
             sink.push(Diagnostic::new(Code::E080, Place::NOWHERE, error.to_string()));

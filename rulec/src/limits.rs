@@ -32,3 +32,5 @@ pub const TIERS_MAX: usize = 1_000;
 pub const ANALYSED_CONJUNCTIONS_MAX: usize = 32_768;
 /// Ties reported per compilation; in a rule set without priorities every pair may be one.
 pub const OVERLAPS_MAX: usize = 10;
+/// Bytes of criteria in JSON: a list of a hundred thousand postal codes fits.
+pub const CRITERIA_BYTES_MAX: usize = 4 << 20;

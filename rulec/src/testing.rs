@@ -40,7 +40,8 @@ pub(crate) fn run(program: &VerifiedProgram, checked: &Checked, sink: &mut Sink)
     }
 }
 
-fn fill(program: &VerifiedProgram, test: &TypedTest, frame: &mut Frame) {
+/// What the test's visitor is like, as the engine's gate would leave it.
+pub(crate) fn fill(program: &VerifiedProgram, test: &TypedTest, frame: &mut Frame) {
     frame.reset(program, test.now_ms);
     for (signal, value) in &test.given {
         let attribute = program.program().attributes.get(signal.0 as usize);
