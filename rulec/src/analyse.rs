@@ -13,6 +13,7 @@ mod boxes;
 mod contest;
 mod gap;
 mod implicant;
+mod lint;
 mod members;
 mod overlap;
 mod region;
@@ -29,6 +30,7 @@ use tessera_wire::program::{ACCEPT, Action, Program, Rule, SignalId};
 use crate::limits::{ANALYSED_CONJUNCTIONS_MAX, OVERLAPS_MAX};
 use boxes::Boxes;
 use contest::contests;
+pub(crate) use lint::lint;
 
 /// Something that is certainly so, and probably not meant. Rules are source indices.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -40,6 +40,19 @@ pub(crate) struct Checked {
     pub(crate) sources: Vec<Source>,
     /// Test blocks that can be run.
     pub(crate) tests: Vec<TypedTest>,
+    /// Where the name of each of the unit's segments stands.
+    pub(crate) segment_places: Vec<Place>,
+    /// Declared attributes that nothing reads, in order of name.
+    unused_attributes: Vec<(String, Place)>,
+}
+
+impl Checked {
+    pub(crate) fn report_unused_attributes(&self, sink: &mut Sink) {
+        for (name, place) in &self.unused_attributes {
+            let message = format!("attribute `{name}` is not used");
+            sink.push(Diagnostic::new(Code::W071, *place, message).label("nothing reads it"));
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -111,6 +124,10 @@ pub(crate) fn check<'a>(
     checked.unit.segments = checker.all_segments();
     checker.rules(files, lines, &mut checked);
     checker.tests(files, &mut checked);
+    let places = checked.unit.segments.iter().map(|(name, _)| checker.segments.get(name));
+    checked.segment_places =
+        places.map(|segment| segment.map_or(Place::NOWHERE, |segment| segment.item.name.place)).collect();
+    checked.unused_attributes = checker.vocabulary.unused();
     checked.unit.signals = checker.vocabulary.signals();
     checked.unit.features = std::mem::take(&mut checker.features);
     // What is missing is known only when everything else was understood.

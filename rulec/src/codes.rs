@@ -37,14 +37,20 @@ pub enum Code {
     E048,
     E049,
     E050,
+    W050,
     W051,
     W052,
     E053,
     W054,
+    W055,
+    W056,
+    W057,
+    W058,
     E060,
     W061,
     E062,
     W070,
+    W071,
     E080,
     E090,
     E091,
@@ -67,7 +73,17 @@ impl Code {
     /// Whether this code stops the bundle.
     pub fn severity(self) -> Severity {
         match self {
-            Code::W051 | Code::W052 | Code::W054 | Code::W061 | Code::W070 => Severity::Warning,
+            Code::W050
+            | Code::W051
+            | Code::W052
+            | Code::W054
+            | Code::W055
+            | Code::W056
+            | Code::W057
+            | Code::W058
+            | Code::W061
+            | Code::W070
+            | Code::W071 => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -89,7 +105,7 @@ const fn entry(code: Code, title: &'static str, explanation: &'static str, examp
 }
 
 /// Every code, in the order of [`Code`].
-pub const REGISTRY: [Entry; 39] = [
+pub const REGISTRY: [Entry; 45] = [
     entry(
         Code::E001,
         "unclosed text",
@@ -263,6 +279,12 @@ pub const REGISTRY: [Entry; 39] = [
         "when age in 24..18 then no ad",
     ),
     entry(
+        Code::W050,
+        "a condition that is never true",
+        "The conditions contradict one another, so nobody can ever satisfy them. Mostly an `and` that should be an `or`.",
+        "when age < 18 and age > 65 then no ad",
+    ),
+    entry(
         Code::W051,
         "value outside the declared range",
         "The attribute is declared with bounds, and the value lies outside: the test is always or never true.",
@@ -285,6 +307,32 @@ pub const REGISTRY: [Entry; 39] = [
         "a split leaves people over",
         "The arms add up to less than 100%. The rule does not match for the rest; as a `control` arm they could be compared.",
         "then split by user salt \"s\" { 40% creative \"a\", 40% creative \"b\" }",
+    ),
+    entry(
+        Code::W055,
+        "a condition that is always true",
+        "The conditions leave nobody out, not even visitors of whom nothing is known. Mostly an `or` that should be an `and`.",
+        "when country is known or country is unknown then no ad",
+    ),
+    entry(
+        Code::W056,
+        "a rule or tier that is never the first choice",
+        "Whoever satisfies it also satisfies one that is asked earlier and does the same kind of thing, so it decides only when \
+         that one may not be shown.",
+        "rule \"a\" priority 2 { when age > 18 then no ad } rule \"b\" { when age > 30 then no ad }",
+    ),
+    entry(
+        Code::W057,
+        "two rules of the same priority",
+        "Some visitors satisfy both, and they show different things, so only the order of the files decides. The message names \
+         such a visitor.",
+        "rule \"a\" { when country is RO then no ad } rule \"b\" { when hour > 3 then show creative \"x\" }",
+    ),
+    entry(
+        Code::W058,
+        "a gap between tiers",
+        "The tiers divide the values of one attribute and leave some between them to nobody.",
+        "cart.value in 50 EUR ..< 100 EUR -> …  cart.value > 100 EUR -> …",
     ),
     entry(
         Code::E060,
@@ -311,6 +359,12 @@ pub const REGISTRY: [Entry; 39] = [
         "unused segment",
         "No rule and no other segment refers to it.",
         "segment \"lonely\" { country is RO }",
+    ),
+    entry(
+        Code::W071,
+        "unused attribute",
+        "It is declared, but no rule, segment or test reads it.",
+        "attribute shoe_size : number from request",
     ),
     entry(
         Code::E080,

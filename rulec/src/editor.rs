@@ -54,7 +54,7 @@ impl<'a> Workspace<'a> {
 
     /// Everything wrong with the files.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
-        match crate::compile(self.files, self.names, &[]) {
+        match crate::compile_and_analyse(self.files, self.names, &[]) {
             Ok(compiled) => compiled.warnings,
             Err(diagnostics) => diagnostics,
         }

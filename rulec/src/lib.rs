@@ -150,8 +150,29 @@ impl Compiled {
 /// # Errors
 /// Every diagnostic, warnings included, in source order, when at least one is an error.
 pub fn compile(files: &[SourceFile], names: &Names, extras: &[Extra]) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_with(files, names, extras, false)
+}
+
+/// Compiles like [`compile`], and warns of what rules certainly never do besides: see [`analyse`].
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_and_analyse(
+    files: &[SourceFile],
+    names: &Names,
+    extras: &[Extra],
+) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_with(files, names, extras, true)
+}
+
+fn compile_with(
+    files: &[SourceFile],
+    names: &Names,
+    extras: &[Extra],
+    analyses: bool,
+) -> Result<Compiled, Vec<Diagnostic>> {
     let mut sink = Sink::default();
-    match compile_into(files, names, extras, &mut sink) {
+    match compile_into(files, names, extras, analyses, &mut sink) {
         Some(parts) if !sink.has_errors() => {
             Ok(Compiled { program: parts.0, source: parts.1, warnings: sink.into_sorted(files) })
         }
@@ -181,6 +202,7 @@ fn compile_into(
     files: &[SourceFile],
     names: &Names,
     extras: &[Extra],
+    analyses: bool,
     sink: &mut Sink,
 ) -> Option<(Program, SourceMap)> {
     let (checked, lines) = checked(files, names, extras, sink)?;
@@ -193,7 +215,12 @@ fn compile_into(
         }
     };
     testing::run(&verified, &checked, sink);
-    Some((verified.into_program(), source_map(files, &checked, &lines, literals)))
+    let source = source_map(files, &checked, &lines, literals);
+    if analyses && !sink.has_errors() {
+        checked.report_unused_attributes(sink);
+        analyse::lint(&verified, &source, &checked.segment_places).into_iter().for_each(|one| sink.push(one));
+    }
+    Some((verified.into_program(), source))
 }
 
 fn report_too_much_source(files: &[SourceFile], sink: &mut Sink) {

@@ -5,7 +5,7 @@ mod suite;
 
 use std::collections::BTreeSet;
 
-use rulec::{Diagnostic, Place, REGISTRY, SourceFile, compile, line_column};
+use rulec::{Diagnostic, Place, REGISTRY, SourceFile, compile, compile_and_analyse, line_column};
 use suite::{Case, DEFAULT_CATALOG, cases, folder, names};
 
 fn where_and_what(diagnostic: &Diagnostic, files: &[SourceFile]) -> String {
@@ -21,7 +21,12 @@ fn where_and_what(diagnostic: &Diagnostic, files: &[SourceFile]) -> String {
 
 fn diagnostics(case: &Case) -> Vec<Diagnostic> {
     let names = names(case.catalog.as_deref().unwrap_or(DEFAULT_CATALOG));
-    match compile(&case.files, &names, &case.extras) {
+    let outcome = if case.is_analysed {
+        compile_and_analyse(&case.files, &names, &case.extras)
+    } else {
+        compile(&case.files, &names, &case.extras)
+    };
+    match outcome {
         Ok(compiled) => compiled.warnings,
         Err(diagnostics) => diagnostics,
     }

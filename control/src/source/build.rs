@@ -30,7 +30,7 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     let names = builder.rule_names(&offers);
     let extras = builder.extras();
     let rules = sources.files.get(1..).unwrap_or(&[]);
-    let compiled = match rulec::compile(rules, &names, &extras) {
+    let compiled = match rulec::compile_and_analyse(rules, &names, &extras) {
         Ok(mut compiled) => {
             let contexts = raw.template.iter().flat_map(|template| &template.context);
             contexts

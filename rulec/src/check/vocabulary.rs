@@ -133,6 +133,14 @@ impl Vocabulary {
         self.insert(Entry { is_nameable: false, ..entry })
     }
 
+    /// Declared attributes that the program does not read, with the places of their declarations. Declaring a built-in
+    /// again is no use of it, but narrows what others may say about it.
+    pub(crate) fn unused(&self) -> Vec<(String, Place)> {
+        let is_idle = |entry: &&Entry| entry.signal.is_none() && !matches!(entry.origin, Origin::Builtin(_));
+        let idle = self.entries.iter().filter(is_idle);
+        idle.filter_map(|entry| Some((entry.name.clone(), entry.place?))).collect()
+    }
+
     /// Every name, sorted.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)

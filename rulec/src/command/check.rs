@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::{FINDINGS, FormatName, Host, complain, print, sources};
 use crate::diagnostic::Severity;
-use crate::{compile, report};
+use crate::{compile_and_analyse, report};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,7 +26,7 @@ pub(super) struct Args {
 pub(super) fn run(host: Host<'_>, args: &Args) -> Result<ExitCode, String> {
     let files = sources::read(&args.paths)?;
     let names = sources::names(host, args.catalog.as_deref(), &files)?;
-    let diagnostics = match compile(&files, &names, &[]) {
+    let diagnostics = match compile_and_analyse(&files, &names, &[]) {
         Ok(compiled) => compiled.warnings,
         Err(diagnostics) => diagnostics,
     };

@@ -19,6 +19,8 @@ pub(crate) struct Case {
     pub(crate) extras: Vec<Extra>,
     pub(crate) diagnostics: Vec<String>,
     pub(crate) output: Option<String>,
+    /// Is it compiled with the analyses?
+    pub(crate) is_analysed: bool,
 }
 
 pub(crate) fn folder(name: &str) -> PathBuf {
@@ -49,6 +51,7 @@ fn read_cases(file: &str, text: &str, cases: &mut Vec<Case>) {
         if line.starts_with('#') {
             cases.push(Case {
                 title: format!("{file}: {}", line.trim_matches(['#', ' '])),
+                is_analysed: file == "analyses.md",
                 ..Case::default()
             });
         } else if let Some(kind) = line.strip_prefix("```") {
