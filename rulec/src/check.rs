@@ -18,7 +18,7 @@ mod vocabulary;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ahash::{AHashMap, AHashSet};
-use tessera_wire::program::Feature;
+use tessera_wire::program::{Feature, SignalId};
 
 use crate::ast::{ExpectKind, File, Name, SegmentItem};
 use crate::codes::Code;
@@ -37,6 +37,8 @@ pub(crate) struct Checked {
     pub(crate) unit: Unit,
     /// Source rules in order: name, place, and when their body applies.
     pub(crate) sources: Vec<Source>,
+    /// What signals hold in tests that do not say.
+    pub(crate) defaults: Vec<(SignalId, test::Preset)>,
     /// Test blocks that can be run.
     pub(crate) tests: Vec<TypedTest>,
 }

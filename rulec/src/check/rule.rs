@@ -40,10 +40,8 @@ fn tiers(
         let actions = branches.remove(0).actions;
         return (None, vec![(scope.into_whole(), actions)]);
     }
-    let mut tiers: Vec<(Condition, Vec<Action>)> = branches
-        .into_iter()
-        .map(|branch| (both(scope.whole(), branch.condition), branch.actions))
-        .collect();
+    let mut tiers: Vec<(Condition, Vec<Action>)> =
+        branches.into_iter().map(|branch| (both(scope.whole(), branch.condition), branch.actions)).collect();
     let whole = scope.whole();
     if let Some(actions) = otherwise {
         let outside = Condition::Definitely(Box::new(scope.guard)).negated();
@@ -92,10 +90,12 @@ impl<'a> Checker<'a> {
             } else {
                 item.name.text.clone()
             };
-            let guard = self.tested_rules.contains(name.as_str()).then(|| whole.unwrap_or_else(|| {
-                // One tier without a condition of its own: the rule's condition is the tier's.
-                rules.first().map_or(Condition::Constant(true), |rule| rule.condition.clone())
-            }));
+            let guard = self.tested_rules.contains(name.as_str()).then(|| {
+                whole.unwrap_or_else(|| {
+                    // One tier without a condition of its own: the rule's condition is the tier's.
+                    rules.first().map_or(Condition::Constant(true), |rule| rule.condition.clone())
+                })
+            });
             checked.sources.push(Source { name, place: item.place, guard });
             checked.unit.rules.extend(rules);
         }
