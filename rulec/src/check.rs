@@ -18,6 +18,7 @@ mod vocabulary;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ahash::{AHashMap, AHashSet};
+use tessera_rulevm::limits::SEGMENTS_MAX;
 use tessera_wire::program::{Feature, SignalId};
 
 use crate::ast::{ExpectKind, File, Name, SegmentItem};
@@ -188,6 +189,11 @@ impl<'a> Checker<'a> {
                 let first = first.item.name.place;
                 self.report_twice("segment", &item.name, first);
                 continue;
+            }
+            if self.segments.len() == SEGMENTS_MAX {
+                let message = format!("more than {SEGMENTS_MAX} segments");
+                self.sink.push(Diagnostic::new(Code::E080, item.name.place, message));
+                return;
             }
             let segment = Segment { item, state: SegmentState::Unvisited, is_used: false };
             self.segments.insert(item.name.text.clone(), segment);

@@ -66,6 +66,18 @@ fn counts_and_tests_are_bounded() {
 }
 
 #[test]
+fn attributes_and_segments_are_bounded() {
+    let rules = |count: usize| {
+        let rule = |number| format!("rule \"{number}\" {{ rollout 5% then no ad }}\n");
+        (0..count).map(rule).collect::<String>() + "rule \"x\" fallback { then no ad }\n"
+    };
+    assert_eq!(codes(rules(4_096), 1), []);
+    assert_eq!(codes(rules(4_097), 1), [Code::E080]);
+    let segments: String = (0..65_537).map(|n| format!("segment \"{n}\" {{ country is RO }}\n")).collect();
+    assert!(codes(segments, 1).contains(&Code::E080));
+}
+
+#[test]
 fn equal_counts_are_one_feature() {
     let text = "rule \"a\" { when impressions in last 60 minutes < 3 and clicks today == 0 then no ad }\n\
         rule \"b\" { when impressions in last 1 hour > 5 or clicks today > 1 then no ad }\n\

@@ -53,9 +53,7 @@ impl Preset {
             Preset::MinuteOfWeek(zone) => {
                 local_minute(test.now_ms, zone).map(|minute| Given::Integer(minute * NUMBER_SCALE))
             }
-            Preset::Local(builtin) => {
-                local_signal(*builtin, local_minute(test.now_ms, test.zone.as_ref()?)?)
-            }
+            Preset::Local(builtin) => local_signal(*builtin, local_minute(test.now_ms, test.zone.as_ref()?)?),
         }
     }
 }
