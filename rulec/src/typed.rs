@@ -5,7 +5,7 @@
 
 use tessera_rulevm::{Frame, VerifiedProgram};
 
-use crate::check::TypedTest;
+use crate::check::Checked;
 use crate::diagnostic::{Diagnostic, Sink, SourceFile};
 use crate::hir::Unit;
 use crate::{Extra, Names, testing};
@@ -15,7 +15,7 @@ use crate::{Extra, Names, testing};
 pub struct Typed {
     /// Everything that would become one program.
     pub unit: Unit,
-    tests: Vec<TypedTest>,
+    checked: Checked,
 }
 
 impl Typed {
@@ -23,10 +23,10 @@ impl Typed {
     pub fn visitors(&self, program: &VerifiedProgram) -> Vec<Frame> {
         let frame = |test| {
             let mut frame = Frame::new(program);
-            testing::fill(program, test, &mut frame);
+            testing::fill(program, &self.checked, test, &mut frame);
             frame
         };
-        self.tests.iter().map(frame).collect()
+        self.checked.tests.iter().map(frame).collect()
     }
 }
 
@@ -37,7 +37,7 @@ impl Typed {
 pub fn typed(files: &[SourceFile], names: &Names, extras: &[Extra]) -> Result<Typed, Vec<Diagnostic>> {
     let mut sink = Sink::default();
     match crate::checked(files, names, extras, &mut sink) {
-        Some((checked, _)) => Ok(Typed { unit: checked.unit, tests: checked.tests }),
+        Some((mut checked, _)) => Ok(Typed { unit: std::mem::take(&mut checked.unit), checked }),
         None => Err(sink.into_sorted(files)),
     }
 }
