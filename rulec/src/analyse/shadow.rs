@@ -1,11 +1,11 @@
 //! Rules that never come first, because earlier ones take everything they would.
 //!
 //! Sound: a rule is reported only when every conjunction of it lies inside a conjunction of one earlier rule of the same
-//! placement that has the same effects. What only the union of several conjunctions covers is not found.
+//! placement that has the same effects, and a fallback rule only inside another fallback rule. What only the union of several conjunctions covers is not found.
 
 use std::collections::HashMap;
 
-use tessera_wire::program::Program;
+use tessera_wire::program::{Program, RuleClass};
 
 use super::bits::{Rows, ones};
 use super::boxes::Boxes;
@@ -89,6 +89,10 @@ impl Covers {
     fn take(&mut self, at: usize, number: usize, contest: &Contest<'_>) {
         let winner = &contest.entrants[number];
         let loser = &contest.entrants[contest.owners[at]];
+        // Fallback rules are there for when the others may not be shown, so only fallback rules stand in their way.
+        if loser.rule.class == RuleClass::Fallback && winner.rule.class != RuleClass::Fallback {
+            return;
+        }
         let before = self.taken[at];
         let taken = &mut self.taken[at];
         if winner.rule.source == loser.rule.source {
