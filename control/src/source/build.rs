@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod templates;
+mod unshown;
 
 use std::collections::BTreeMap;
 
@@ -44,9 +45,11 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     let Builder { catalog, mut problems, .. } = builder;
     match compiled {
         Some(compiled) if problems.is_empty() => {
+            let unshown = unshown::creatives(&raw, &index, &names, &compiled.program);
             let bundle =
                 Bundle { catalog, program: compiled.program, source: compiled.source, ..Bundle::default() };
-            let warnings = compiled.warnings.into_iter().map(Problem::rules).collect();
+            let warnings =
+                unshown.into_iter().chain(compiled.warnings.into_iter().map(Problem::rules)).collect();
             Ok(Compiled { bundle, warnings })
         }
         _ => {
