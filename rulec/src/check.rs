@@ -5,6 +5,7 @@
 //! (verification), running test blocks (`crate::testing`).
 
 mod action;
+mod boundary;
 mod catalog;
 mod condition;
 mod consent;
@@ -12,6 +13,7 @@ mod count;
 mod outline;
 mod rule;
 mod schedule;
+mod set;
 mod test;
 mod value;
 mod vocabulary;

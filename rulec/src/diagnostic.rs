@@ -165,7 +165,9 @@ impl Diagnostic {
     pub fn did_you_mean(self, name: Option<&str>) -> Diagnostic {
         let Some(name) = name else { return self };
         let place = self.place();
-        self.help(format!("did you mean `{name}`?")).fix(place, name)
+        let told = self.help(format!("did you mean `{name}`?"));
+        // What stands in no rule file cannot be replaced in one.
+        if place.file == Place::NO_FILE { told } else { told.fix(place, name) }
     }
 
     /// A word stands where a keyword is expected and looks like one.
@@ -247,6 +249,11 @@ impl Sink {
     /// Would another diagnostic be dropped? Then looking for suggestions is wasted.
     pub(crate) fn is_full(&self) -> bool {
         self.errors > 0 && self.list.len() >= limits::DIAGNOSTICS_MAX
+    }
+
+    /// How many errors there are, those that are not kept included.
+    pub(crate) fn error_count(&self) -> usize {
+        self.errors
     }
 
     pub(crate) fn has_errors(&self) -> bool {

@@ -252,23 +252,31 @@ impl<'a> Lexer<'a> {
     fn look_alike(&mut self, found: char, meant: &'static str, sink: &mut Sink) -> TokenKind<'a> {
         let start = self.at;
         let place = self.place(start, start + found.len_utf8());
-        sink.push(
-            Diagnostic::new(Code::E002, place, format!("`{found}` is a typographic character"))
-                .label("not part of the language")
-                .help(format!("write {meant}")),
-        );
-        if meant == "\"" {
-            let close = match found {
-                '“' | '„' => '”',
-                '‘' => '’',
-                '«' => '»',
-                other => other,
-            };
-            self.quoted(close, sink)
-        } else {
+        let diagnostic = Diagnostic::new(Code::E002, place, format!("`{found}` is a typographic character"))
+            .label("not part of the language")
+            .help(format!("write {meant}"));
+        if meant != "\"" {
             self.at += found.len_utf8();
-            TokenKind::Sign(meant)
+            sink.push(diagnostic.fix(place, meant));
+            return TokenKind::Sign(meant);
         }
+        let close = match found {
+            '“' | '„' => '”',
+            '‘' => '’',
+            '«' => '»',
+            other => other,
+        };
+        let body = start + found.len_utf8();
+        let errors = sink.error_count();
+        let token = self.quoted(close, sink);
+        // Both quotes are replaced at once; where one of them is missing, nobody knows where it belongs.
+        let inner = self.text[body..self.at].char_indices().next_back().map_or(body, |(at, _)| body + at);
+        let is_closed = sink.error_count() == errors;
+        sink.push(match is_closed {
+            true => diagnostic.fix(self.place(start, self.at), format!("\"{}\"", &self.text[body..inner])),
+            false => diagnostic,
+        });
+        token
     }
 
     fn unexpected(&mut self, found: char, sink: &mut Sink) -> Option<TokenKind<'a>> {

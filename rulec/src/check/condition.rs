@@ -3,7 +3,7 @@
 use super::value::comparable;
 use super::vocabulary::AttributeId;
 use super::{Checker, SegmentState};
-use crate::ast::{self, Cond, CondKind, Includes, Name, Op, Value, ValueKind};
+use crate::ast::{self, Cond, CondKind, Name, Op, Value, ValueKind};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::hir::{Check, Condition, Test, Type};
@@ -314,25 +314,6 @@ impl Checker<'_> {
         }
     }
 
-    fn set_check(&mut self, id: AttributeId, check: &ast::Check, place: Place) -> Option<(Check, bool)> {
-        let ast::Check::Includes { is_negated, mode, list } = check else {
-            let entry = self.vocabulary.entry(id);
-            let message = format!("`{}` is a set: it holds several values", entry.name);
-            self.sink.push(
-                Diagnostic::new(Code::E047, place, message)
-                    .help("use `includes any of (…)`, `includes all of (…)` or `includes none of (…)`"),
-            );
-            return None;
-        };
-        let words = self.texts(id, list)?;
-        Some(match mode {
-            Includes::Any => (Check::AnyOf(words), *is_negated),
-            Includes::None => (Check::AnyOf(words), !*is_negated),
-            Includes::All => (Check::AllOf(words), *is_negated),
-            Includes::Only => (Check::OnlyOf(words), *is_negated),
-        })
-    }
-
     fn time_check(&mut self, id: AttributeId, check: &ast::Check, place: Place) -> Option<(Check, bool)> {
         match check {
             ast::Check::WithinMs(age_ms) => Some((Check::AgeInRanges(vec![(0, *age_ms)]), false)),
@@ -360,7 +341,7 @@ impl Checker<'_> {
     }
 
     /// Sorted and distinct, so that equal lists are equal however they are written.
-    fn texts(&mut self, id: AttributeId, list: &[Value]) -> Option<Vec<String>> {
+    pub(super) fn texts(&mut self, id: AttributeId, list: &[Value]) -> Option<Vec<String>> {
         let mut texts = Vec::with_capacity(list.len());
         for value in list {
             texts.extend(self.text_value(id, value));

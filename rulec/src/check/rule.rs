@@ -18,7 +18,7 @@ use super::{Checked, Checker, Source};
 use crate::ast::{Class, File, Name, RuleItem, Split, SplitArm, Tier};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, LineIndex, Place};
-use crate::hir::{Action, Check, Condition, Rule};
+use crate::hir::{Action, Condition, Rule};
 use crate::limits;
 use crate::print;
 
@@ -31,11 +31,11 @@ struct Ruled {
 }
 
 /// One tier on its way to a rule.
-struct Branch {
-    condition: Condition,
+pub(super) struct Branch {
+    pub(super) condition: Condition,
     actions: Vec<Action>,
     /// Place of the condition of the tier it comes from.
-    place: Option<Place>,
+    pub(super) place: Option<Place>,
 }
 
 /// The condition and actions of each tier; and when the rule applies, unless its only tier says so.
@@ -307,26 +307,6 @@ impl<'a> Checker<'a> {
         }
         are_known.then(|| placements.into_iter().collect())
     }
-
-    /// W052: two neighbouring tiers that meet in exactly one value.
-    fn warn_shared_boundaries(&mut self, item: &RuleItem, branches: &[Branch]) {
-        for pair in branches.windows(2) {
-            let (Some(wins), Some(loses), Some((signal, value))) =
-                (pair[0].place, pair[1].place, shared_boundary(&pair[0].condition, &pair[1].condition))
-            else {
-                continue;
-            };
-            let attribute = self.vocabulary.of_signal(signal).map_or("", |entry| entry.name.as_str());
-            let value = print::number(value);
-            let message = format!("two tiers of rule \"{}\" both take {attribute} = {value}", item.name.text);
-            self.sink.push(
-                Diagnostic::new(Code::W052, loses, message)
-                    .label("this tier never sees it: the first one wins")
-                    .secondary(wins, "wins")
-                    .help("make the first range half-open with `..<`"),
-            );
-        }
-    }
 }
 
 /// The tiers and arms with the conditions of their own.
@@ -336,16 +316,6 @@ fn outlined_tiers(branches: &[Vec<Branch>]) -> Vec<OutlinedTier> {
         branches.iter().map(tier).collect()
     };
     branches.iter().enumerate().flat_map(of_tier).collect()
-}
-
-/// The one value that two simple range tests of the same signal both take.
-fn shared_boundary(first: &Condition, second: &Condition) -> Option<(tessera_wire::program::SignalId, i64)> {
-    let (Condition::Test(first), Condition::Test(second)) = (first, second) else { return None };
-    let (Check::InRanges(left), Check::InRanges(right)) = (&first.check, &second.check) else { return None };
-    let ([left], [right]) = (left.as_slice(), right.as_slice()) else { return None };
-    let (low, high) = (left.0.max(right.0), left.1.min(right.1));
-    let is_one_point_of_two_ranges = low == high && left.0 != left.1 && right.0 != right.1;
-    (first.signal == second.signal && is_one_point_of_two_ranges).then_some((first.signal, low))
 }
 
 fn class_of(item: &RuleItem) -> RuleClass {

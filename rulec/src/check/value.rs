@@ -130,7 +130,9 @@ impl Checker<'_> {
             ValueKind::Number(amount) => {
                 let message = format!("`{name}` is money: the amount needs a currency");
                 let help = format!("write {} {currency}", print::number(*amount));
-                Diagnostic::new(Code::E043, value.place, message).help(help)
+                let after = Place { start: value.place.end, ..value.place };
+                let diagnostic = Diagnostic::new(Code::E043, value.place, message).help(help);
+                diagnostic.fix(after, format!(" {currency}"))
             }
             _ => return None,
         };
@@ -171,6 +173,11 @@ impl Checker<'_> {
         is_half_open: bool,
         place: Place,
     ) -> Option<(i64, i64)> {
+        let are_bare = matches!((&low.kind, &high.kind), (ValueKind::Number(_), ValueKind::Number(_)));
+        if are_bare && matches!(self.vocabulary.entry(attribute).ty, Type::Money(_)) {
+            // The currency is missing once: after the second amount it belongs to both.
+            self.interval(attribute, high)?;
+        }
         let first = match with_unit_of(&low.kind, &high.kind) {
             Some(kind) => self.interval(attribute, &Value { kind, place: low.place }),
             None => self.interval(attribute, low),

@@ -109,7 +109,9 @@ impl Parser<'_> {
             let or_first = self.reading(parts, joins, false);
             diagnostic = diagnostic
                 .help(format!("if you mean this, write: {and_first}"))
-                .help(format!("or this:                 {or_first}"));
+                .help(format!("or this:                 {or_first}"))
+                .fix(whole, self.parenthesised(parts, joins, true))
+                .fix(whole, self.parenthesised(parts, joins, false));
         }
         self.sink.push(diagnostic);
     }
@@ -129,6 +131,29 @@ impl Parser<'_> {
             .into_iter()
             .map(|group| if group.len() == 1 { group.concat() } else { format!("({})", group.join(inner)) });
         groups.collect::<Vec<_>>().join(outer)
+    }
+
+    /// The source text of the chain with parentheses put in; line breaks and comments stay.
+    fn parenthesised(&self, parts: &[Cond], joins: &[(bool, Place)], is_and_closer: bool) -> String {
+        let whole = parts[0].place.to(self.last_place());
+        let mut text = String::with_capacity(whole.range().len() + parts.len());
+        let mut written = whole.start as usize;
+        let is_joined = |at: usize| joins.get(at).is_some_and(|(is_and, _)| *is_and == is_and_closer);
+        for (at, part) in parts.iter().enumerate() {
+            let (joins_before, joins_after) = (at > 0 && is_joined(at - 1), is_joined(at));
+            if joins_after && !joins_before {
+                text.push_str(&self.text[written..part.place.start as usize]);
+                text.push('(');
+                written = part.place.start as usize;
+            }
+            if joins_before && !joins_after {
+                text.push_str(&self.text[written..part.place.end as usize]);
+                text.push(')');
+                written = part.place.end as usize;
+            }
+        }
+        text.push_str(&self.text[written..whole.end as usize]);
+        text
     }
 
     /// The source text of a place in one line.
