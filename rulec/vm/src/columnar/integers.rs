@@ -4,7 +4,7 @@
 //! amounts in cents, ages in years and times in seconds all are. Comparing those takes half the memory and, unlike 64-bit
 //! integers, vector instructions that every processor has.
 
-use super::kernel::{bit, mark};
+use super::kernel::{WORD_ROWS, mark, set_bits};
 
 /// Above this, each value is searched for among the ranges instead of passing over the column once per range.
 const PASSES_MAX: usize = 8;
@@ -13,6 +13,8 @@ const PASSES_MAX: usize = 8;
 pub(super) struct Integers {
     /// One per row; anything where the signal is unknown.
     values: Vec<i64>,
+    /// Smallest and largest known value.
+    ends: Option<(i64, i64)>,
     packing: Packing,
     codes: Vec<u32>,
 }
@@ -30,12 +32,17 @@ enum Packing {
 
 impl Integers {
     pub(super) fn push(&mut self, value: Option<i64>) {
+        if let Some(value) = value {
+            let (low, high) = self.ends.unwrap_or((value, value));
+            self.ends = Some((low.min(value), high.max(value)));
+        }
         self.values.push(value.unwrap_or(0));
         self.packing = Packing::Stale;
     }
 
     pub(super) fn clear(&mut self) {
         self.values.clear();
+        self.ends = None;
         self.packing = Packing::Stale;
     }
 
@@ -45,22 +52,21 @@ impl Integers {
             return;
         }
         self.codes.clear();
-        let known =
-            || self.values.iter().enumerate().filter(|(row, _)| bit(valid, *row)).map(|(_, value)| *value);
-        let (Some(base), Some(top)) = (known().min(), known().max()) else {
-            self.packing = Packing::Wide;
-            return;
-        };
+        self.packing = Packing::Wide;
+        let Some((base, top)) = self.ends else { return };
+        // Unknown values must fit too; nobody looks at what they are.
+        for (word, known) in valid.iter().enumerate() {
+            for bit in set_bits(&[!known]) {
+                let row = word * WORD_ROWS + bit as usize;
+                self.values.get_mut(row).into_iter().for_each(|value| *value = base);
+            }
+        }
         let above = |value: i64| value.wrapping_sub(base) as u64;
-        let step = known().fold(0, |step, value| common_step(step, above(value))).max(1);
+        let step = self.values.iter().fold(0, |step, value| common_step(step, above(*value))).max(1);
         if above(top) / step > u64::from(u32::MAX) {
-            self.packing = Packing::Wide;
             return;
         }
-        // The code of an unknown value is never looked at, but it must fit.
-        let code =
-            |(row, value): (usize, &i64)| if bit(valid, row) { (above(*value) / step) as u32 } else { 0 };
-        self.codes.extend(self.values.iter().enumerate().map(code));
+        self.codes.extend(self.values.iter().map(|value| (above(*value) / step) as u32));
         self.packing = Packing::Narrow { base, step };
     }
 
@@ -99,10 +105,10 @@ fn narrowed(low: i64, high: i64, base: i64, step: u64) -> Option<(u32, u32)> {
 
 /// The greatest common divisor, by Euclid; zero divides into everything.
 fn common_step(step: u64, distance: u64) -> u64 {
-    let (mut larger, mut smaller) = (distance, step);
-    if smaller == 1 {
+    if step == 1 {
         return 1;
     }
+    let (mut larger, mut smaller) = (distance, step);
     while smaller != 0 {
         (larger, smaller) = (smaller, larger % smaller);
     }
@@ -130,6 +136,7 @@ pub(super) fn values_of_ages(ages: &[(i64, i64)], now_ms: i64) -> Vec<(i64, i64)
 
 #[cfg(test)]
 mod tests {
+    use super::super::kernel::bit;
     use super::*;
 
     fn column(values: &[Option<i64>]) -> (Integers, Vec<u64>) {
