@@ -18,7 +18,8 @@ mod vocabulary;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ahash::{AHashMap, AHashSet};
-use tessera_wire::program::Feature;
+use tessera_rulevm::limits::SEGMENTS_MAX;
+use tessera_wire::program::{Feature, SignalId};
 
 use crate::ast::{ExpectKind, File, Name, SegmentItem};
 use crate::codes::Code;
@@ -37,6 +38,8 @@ pub(crate) struct Checked {
     pub(crate) unit: Unit,
     /// Source rules in order: name, place, and when their body applies.
     pub(crate) sources: Vec<Source>,
+    /// What signals hold in tests that do not say.
+    pub(crate) defaults: Vec<(SignalId, test::Preset)>,
     /// Test blocks that can be run.
     pub(crate) tests: Vec<TypedTest>,
 }
@@ -186,6 +189,11 @@ impl<'a> Checker<'a> {
                 let first = first.item.name.place;
                 self.report_twice("segment", &item.name, first);
                 continue;
+            }
+            if self.segments.len() == SEGMENTS_MAX {
+                let message = format!("more than {SEGMENTS_MAX} segments");
+                self.sink.push(Diagnostic::new(Code::E080, item.name.place, message));
+                return;
             }
             let segment = Segment { item, state: SegmentState::Unvisited, is_used: false };
             self.segments.insert(item.name.text.clone(), segment);

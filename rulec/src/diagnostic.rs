@@ -213,9 +213,12 @@ fn marked_lines<'a>(files: &'a [SourceFile], labels: &[Label]) -> Vec<Marked<'a>
         let Some(line) = line_of(files, label.place) else { continue };
         let mark = if index == 0 { "^" } else { "-" };
         let text = format!("{} {}", mark.repeat(line.carets), label.text);
-        let (start, text) = (line.column - 1, text.trim_end().to_owned());
+        let (start, text) = (line.column - 1 - line.cut, text.trim_end().to_owned());
         match lines.last_mut() {
-            Some(last) if last.file == label.place.file && last.line.number == line.number => {
+            Some(last)
+                if last.file == label.place.file
+                    && (last.line.number, last.line.cut) == (line.number, line.cut) =>
+            {
                 put_in_row(&mut last.rows, start, text);
             }
             _ => {
@@ -256,7 +259,10 @@ struct Line<'a> {
     path: &'a str,
     number: usize,
     column: usize,
+    /// The line, or the part of a long one around the mark.
     text: &'a str,
+    /// Characters left out before `text`.
+    cut: usize,
     carets: usize,
 }
 
@@ -268,9 +274,22 @@ fn line_of(files: &[SourceFile], place: Place) -> Option<Line<'_>> {
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
     let end = floor_boundary(text, place.end as usize).clamp(start, line_end);
-    let carets = text[start..end].chars().count().max(1);
-    let line = text[line_start..line_end].trim_end();
-    Some(Line { path: &file.path, number, column, text: line, carets })
+    let (from, to) = window(text, line_start, start, line_end);
+    let carets = text[start..end.min(to).max(start)].chars().count().max(1);
+    let (cut, line) = (text[line_start..from].chars().count(), text[from..to].trim_end());
+    Some(Line { path: &file.path, number, column, text: line, cut, carets })
+}
+
+/// The bytes of a line to show: all of it, or of a long line some characters before `at` and more after it.
+fn window(text: &str, line_start: usize, at: usize, line_end: usize) -> (usize, usize) {
+    let is_long = text[line_start..line_end].chars().nth(limits::LINE_CHARS_MAX).is_some();
+    if !is_long {
+        return (line_start, line_end);
+    }
+    let before = text[line_start..at].char_indices().rev().nth(limits::LINE_CHARS_MAX / 3);
+    let from = before.map_or(line_start, |(offset, _)| line_start + offset);
+    let after = text[from..line_end].char_indices().nth(limits::LINE_CHARS_MAX);
+    (from, after.map_or(line_end, |(offset, _)| from + offset))
 }
 
 /// Line and column of a byte, both counted from one, the column in characters.
@@ -280,7 +299,7 @@ pub fn line_column(text: &str, byte: usize) -> (usize, usize) {
     let byte = floor_boundary(text, byte);
     let before = &text[..byte];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    (before.bytes().filter(|byte| *byte == b'\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 fn floor_boundary(text: &str, byte: usize) -> usize {
@@ -384,6 +403,19 @@ mod tests {
         }
         let text = Diagnostic::new(Code::E030, Place::NOWHERE, "m").help("h").render(&files);
         assert_eq!(text, "error[E030]: m\n  = help: h\n");
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_mark_is_shown() {
+        let text = format!("{}é!{}", "ab ".repeat(100_000), " cd".repeat(100_000));
+        let files = [SourceFile { path: "a".into(), text }];
+        let place = Place { file: 0, start: 300_000, end: 300_003 };
+        let text = Diagnostic::new(Code::E030, place, "m").label("l").render(&files);
+        assert!(text.len() < 1_000, "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        let column = lines[4].chars().position(|mark| mark == '^').unwrap();
+        assert_eq!(lines[3].chars().skip(column).take(2).collect::<String>(), "é!");
+        assert!(lines[4].ends_with("^^ l"));
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl<'a> Lexer<'a> {
                 Some(b'-') if matches!(self.text.as_bytes().get(start + 1), Some(b'0'..=b'9')) => {
                     Some(self.number(sink))
                 }
-                Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => Some(self.word()),
+                Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => Some(self.word(sink)),
                 Some(byte) if byte.is_ascii() => self.sign(sink),
                 Some(_) => self.beyond_ascii(sink),
             };
@@ -155,10 +155,15 @@ impl<'a> Lexer<'a> {
         Place { file: self.file, start: start as u32, end: end as u32 }
     }
 
-    fn word(&mut self) -> TokenKind<'a> {
+    fn word(&mut self, sink: &mut Sink) -> TokenKind<'a> {
         let start = self.at;
         self.at = start + word_end(&self.text[start..]);
-        TokenKind::Word(&self.text[start..self.at])
+        let word = &self.text[start..self.at];
+        if word.len() <= WORD_BYTES_MAX {
+            return TokenKind::Word(word);
+        }
+        self.report_long(start, sink);
+        TokenKind::Word(cut(word))
     }
 
     /// Reads a text up to `close`, or a double quote, or the end of the line.
@@ -178,8 +183,11 @@ impl<'a> Lexer<'a> {
                 _ if found == '"' || found == close => {
                     self.at = start + open + offset + found.len_utf8();
                     let quoted = Quoted { raw: &body[..offset], has_escapes };
-                    self.report_long_text(start, quoted, sink);
-                    return TokenKind::Text(quoted);
+                    if quoted.raw.len() <= WORD_BYTES_MAX || quoted.value().len() <= WORD_BYTES_MAX {
+                        return TokenKind::Text(quoted);
+                    }
+                    self.report_long(start, sink);
+                    return TokenKind::Text(Quoted { raw: cut(quoted.raw), has_escapes });
                 }
                 _ => {}
             }
@@ -190,14 +198,12 @@ impl<'a> Lexer<'a> {
             Diagnostic::new(Code::E001, self.place(start, self.at), "this text is not closed")
                 .label("a text ends with `\"` on the same line"),
         );
-        TokenKind::Text(Quoted { raw: &body[..line], has_escapes })
+        TokenKind::Text(Quoted { raw: cut(&body[..line]), has_escapes })
     }
 
-    fn report_long_text(&self, start: usize, quoted: Quoted<'_>, sink: &mut Sink) {
-        if quoted.raw.len() > WORD_BYTES_MAX && quoted.value().len() > WORD_BYTES_MAX {
-            let message = format!("this text has more than {WORD_BYTES_MAX} bytes");
-            sink.push(Diagnostic::new(Code::E005, self.place(start, self.at), message));
-        }
+    fn report_long(&self, start: usize, sink: &mut Sink) {
+        let message = format!("this text has more than {WORD_BYTES_MAX} bytes");
+        sink.push(Diagnostic::new(Code::E005, self.place(start, self.at), message));
     }
 
     /// A sign, or nothing when the character is reported and left out.
@@ -218,7 +224,7 @@ impl<'a> Lexer<'a> {
     fn beyond_ascii(&mut self, sink: &mut Sink) -> Option<TokenKind<'a>> {
         let first = self.text[self.at..].chars().next()?;
         if first.is_alphabetic() {
-            Some(self.word())
+            Some(self.word(sink))
         } else if first.is_whitespace() || first == '\u{feff}' {
             self.at += first.len_utf8();
             None
@@ -271,6 +277,15 @@ impl<'a> Lexer<'a> {
             }
         }
     }
+}
+
+/// As much of a text as a name may have.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(WORD_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// Bytes of the word that `text` begins with. Dots and hyphens stand only between its letters and digits.

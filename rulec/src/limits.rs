@@ -6,8 +6,12 @@
 pub const FILES_MAX: usize = 10_000;
 /// Bytes of one rule file. About a quarter of a million rules; what is larger was made by a machine that can split it.
 pub const FILE_BYTES_MAX: usize = 64 << 20;
+/// Characters of a source line that a message shows; of longer lines the part around the mark.
+pub const LINE_CHARS_MAX: usize = 300;
+/// Characters of a token that a message repeats.
+pub const EXCERPT_CHARS_MAX: usize = 80;
 /// Parts of the trees of all files together: items, conditions, values. A part takes about 100 bytes.
-pub const TREE_NODES_MAX: usize = 8_000_000;
+pub const TREE_NODES_MAX: usize = 4_000_000;
 /// Parentheses and blocks inside one another, as written. Keeps recursion shallow; people stop reading at four.
 pub const NESTING_MAX: usize = 64;
 /// Levels of one condition with its segments expanded. Keeps recursion over typed trees shallow.
@@ -23,7 +27,7 @@ pub const DIAGNOSTICS_MAX: usize = 100;
 pub const COUNT_WINDOW_MS_MAX: i64 = 400 * 86_400_000;
 /// The finest time bucket of a count, in milliseconds.
 pub const COUNT_BUCKET_MS_MIN: i64 = 60_000;
-/// Tests of a compilation times rules that each evaluates: some ten seconds at ten nanoseconds each.
+/// Tests of a compilation times what each goes through, rules, segments and attributes: some ten seconds at ten nanoseconds each.
 pub const TEST_EVALUATIONS_MAX: usize = 1_000_000_000;
 /// Tiers of one rule, arms of its splits counted one by one: a tier number has 16 bits, and a table of tiers longer than this belongs in the catalog.
 pub const TIERS_MAX: usize = 1_000;

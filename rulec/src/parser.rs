@@ -233,7 +233,7 @@ impl<'a> Parser<'a> {
         let token = self.token();
         let found = match token.kind {
             TokenKind::End => "the end of the file".to_owned(),
-            _ => format!("`{}`", &self.text[token.place.range()]),
+            _ => format!("`{}`", excerpt(&self.text[token.place.range()])),
         };
         let diagnostic = Diagnostic::new(Code::E030, token.place, format!("expected {what}, found {found}"));
         self.sink.push(diagnostic);
@@ -266,6 +266,14 @@ impl<'a> Parser<'a> {
         let result = parse(self);
         self.is_in_block = outer;
         result
+    }
+}
+
+/// A text, or so much of it that a message stays readable.
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(limits::EXCERPT_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@
 
 use tessera_rulevm::{Frame, Scratch, Truth, VerifiedProgram, evaluate};
 use tessera_wire::catalog::PlacementId;
-use tessera_wire::program::{Action as Plain, RuleClass};
+use tessera_wire::program::{Action as Plain, Program, RuleClass, SignalId};
 use tessera_wire::signal::Gates;
 
 use crate::ast::Outcome;
@@ -20,15 +20,17 @@ use crate::reference;
 
 /// Runs every test; each expectation that does not hold is an error.
 pub(crate) fn run(program: &VerifiedProgram, checked: &Checked, sink: &mut Sink) {
-    let conditions = program.program().rules.len() + program.program().segments.len();
-    if checked.tests.len().saturating_mul(conditions) > TEST_EVALUATIONS_MAX {
-        let message = format!("{} tests of {conditions} rules take too long", checked.tests.len());
+    let Program { rules, segments, attributes, .. } = program.program();
+    let parts = rules.len() + segments.len() + attributes.len();
+    if checked.tests.len().saturating_mul(parts) > TEST_EVALUATIONS_MAX {
+        let message =
+            format!("{} tests of {parts} rules, segments and attributes take too long", checked.tests.len());
         sink.push(Diagnostic::new(Code::E080, Place::NOWHERE, message));
         return;
     }
     let (mut frame, mut scratch) = (Frame::new(program), Scratch::new(program));
     for test in &checked.tests {
-        fill(program, test, &mut frame);
+        fill(program, checked, test, &mut frame);
         evaluate(program, &frame, &mut scratch);
         let run = Run { program, checked, test, frame: &frame, walk: walk(program, checked, test, &scratch) };
         for (expected, place) in &test.expects {
@@ -41,22 +43,30 @@ pub(crate) fn run(program: &VerifiedProgram, checked: &Checked, sink: &mut Sink)
 }
 
 /// What the test's visitor is like, as the engine's gate would leave it.
-pub(crate) fn fill(program: &VerifiedProgram, test: &TypedTest, frame: &mut Frame) {
+pub(crate) fn fill(program: &VerifiedProgram, checked: &Checked, test: &TypedTest, frame: &mut Frame) {
     frame.reset(program, test.now_ms);
-    for (signal, value) in &test.given {
-        let attribute = program.program().attributes.get(signal.0 as usize);
-        let gates = attribute.map_or(Gates::ALL, |attribute| attribute.gates);
-        if !test.granted.covers(gates) {
-            continue;
+    for (signal, default) in &checked.defaults {
+        if let Some(value) = default.value(test) {
+            set(program, test, *signal, &value, frame);
         }
-        match value {
-            Given::Integer(value) => frame.set_integer(*signal, *value),
-            Given::AgeMs(age_ms) => frame.set_integer(*signal, test.now_ms.saturating_sub(*age_ms)),
-            Given::Text(text) => frame.set_text(program, *signal, text),
-            Given::Members(members) => {
-                frame.begin_set(*signal);
-                members.iter().for_each(|member| frame.push_member(program, *signal, member));
-            }
+    }
+    for (signal, value) in &test.given {
+        set(program, test, *signal, value, frame);
+    }
+}
+
+fn set(program: &VerifiedProgram, test: &TypedTest, signal: SignalId, value: &Given, frame: &mut Frame) {
+    let attribute = program.program().attributes.get(signal.0 as usize);
+    if !attribute.is_some_and(|attribute| test.granted.covers(attribute.gates)) {
+        return;
+    }
+    match value {
+        Given::Integer(value) => frame.set_integer(signal, *value),
+        Given::AgeMs(age_ms) => frame.set_integer(signal, test.now_ms.saturating_sub(*age_ms)),
+        Given::Text(text) => frame.set_text(program, signal, text),
+        Given::Members(members) => {
+            frame.begin_set(signal);
+            members.iter().for_each(|member| frame.push_member(program, signal, member));
         }
     }
 }

@@ -105,15 +105,8 @@ impl Checker<'_> {
         let mut is_right = true;
         for item in items {
             let ActionKind::Pin { slot, asset } = &item.kind else { continue };
-            let has_both = actions.iter().any(|action| match action {
-                Action::Pin { slot: name, asset } => {
-                    *name == slot.text
-                        && self
-                            .slots_of(template)
-                            .any(|slot| slot.name == *name && slot.assets.contains(&asset.0))
-                }
-                _ => false,
-            });
+            let id = self.catalog.asset(&asset.text);
+            let has_both = id.is_some_and(|id| self.fits(template, &slot.text, id));
             if !has_both {
                 is_right = false;
                 let message = format!(

@@ -23,6 +23,7 @@ pub(super) struct CatalogIndex<'a> {
     offers_by_value: HashMap<(isize, i64), u32>,
     /// Assets of all slots of a name.
     slots: AHashMap<&'a str, HashSet<u32>>,
+    slots_of_templates: AHashMap<(u32, &'a str), &'a SlotName>,
 }
 
 impl<'a> CatalogIndex<'a> {
@@ -40,8 +41,10 @@ impl<'a> CatalogIndex<'a> {
             offers_by_value.entry((offer.kind as isize, offer.value)).or_insert(number);
         }
         let mut slots: AHashMap<&str, HashSet<u32>> = AHashMap::new();
+        let mut slots_of_templates = AHashMap::new();
         for slot in &names.slots {
             slots.entry(&slot.name).or_default().extend(&slot.assets);
+            slots_of_templates.entry((slot.template, slot.name.as_str())).or_insert(slot);
         }
         CatalogIndex {
             placements: index(&names.placements),
@@ -52,7 +55,12 @@ impl<'a> CatalogIndex<'a> {
             offers,
             offers_by_value,
             slots,
+            slots_of_templates,
         }
+    }
+
+    pub(super) fn asset(&self, id: &str) -> Option<u32> {
+        self.assets.get(id).copied()
     }
 
     pub(super) fn offer_of(&self, kind: OfferKind, value: i64) -> Option<u32> {
@@ -123,9 +131,10 @@ impl Checker<'_> {
         Some(id)
     }
 
-    /// The slots of one template.
-    pub(super) fn slots_of(&self, template: u32) -> impl Iterator<Item = &SlotName> {
-        self.names.slots.iter().filter(move |slot| slot.template == template)
+    /// Has the template this slot, and can the asset fill it?
+    pub(super) fn fits(&self, template: u32, slot: &str, asset: u32) -> bool {
+        let found = self.catalog.slots_of_templates.get(&(template, slot));
+        found.is_some_and(|slot| slot.assets.contains(&asset))
     }
 
     /// There is nothing of this name in the catalog.

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tessera_rulevm::limits::RULES_MAX;
+use tessera_wire::limits::ATTRIBUTES_MAX;
 use tessera_wire::program::RuleClass;
 use tessera_wire::signal::NUMBER_SCALE;
 
@@ -82,6 +83,13 @@ impl<'a> Checker<'a> {
             expanded += rules.iter().map(|rule| rule.placements.len()).sum::<usize>();
             if expanded > RULES_MAX {
                 let message = format!("more than {RULES_MAX} rules, counted per placement and tier");
+                self.sink.push(Diagnostic::new(Code::E080, item.place, message));
+                return;
+            }
+            if self.vocabulary.used().len() > ATTRIBUTES_MAX {
+                let message = format!(
+                    "rules read more than {ATTRIBUTES_MAX} attributes; each count and each salt is one"
+                );
                 self.sink.push(Diagnostic::new(Code::E080, item.place, message));
                 return;
             }

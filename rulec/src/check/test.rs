@@ -9,11 +9,10 @@ use jiff::tz::TimeZone;
 use tessera_wire::program::{Origin, SignalId};
 use tessera_wire::signal::{Builtin, DAYPARTS, Gates, NUMBER_SCALE, WEEKDAYS};
 
-use super::vocabulary::AttributeId;
+use super::vocabulary::{AttributeId, Entry};
 use super::{Checked, Checker, schedule};
 use crate::ast::{
-    self, Because, ConsentGiven, Expect, ExpectKind, File, Moment, Name, Outcome, TestItem, Value, ValueKind,
-    Zone,
+    self, Because, ConsentGiven, Expect, ExpectKind, File, Name, Outcome, TestItem, Value, ValueKind, Zone,
 };
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
@@ -29,9 +28,34 @@ pub(crate) struct TypedTest {
     pub(crate) placement: Option<u32>,
     pub(crate) granted: Gates,
     pub(crate) now_ms: i64,
+    /// Where the visitor lives, if it matters.
+    pub(crate) zone: Option<TimeZone>,
     /// Later values replace earlier ones.
     pub(crate) given: Vec<(SignalId, Given)>,
     pub(crate) expects: Vec<(Expected, Place)>,
+}
+
+/// What a signal holds unless a test says otherwise.
+#[derive(Debug)]
+pub(crate) enum Preset {
+    Zero,
+    Now,
+    MinuteOfWeek(TimeZone),
+    /// Follows from the visitor's clock.
+    Local(Builtin),
+}
+
+impl Preset {
+    pub(crate) fn value(&self, test: &TypedTest) -> Option<Given> {
+        match self {
+            Preset::Zero => Some(Given::Integer(0)),
+            Preset::Now => Some(Given::Integer(test.now_ms)),
+            Preset::MinuteOfWeek(zone) => {
+                local_minute(test.now_ms, zone).map(|minute| Given::Integer(minute * NUMBER_SCALE))
+            }
+            Preset::Local(builtin) => local_signal(*builtin, local_minute(test.now_ms, test.zone.as_ref()?)?),
+        }
+    }
 }
 
 /// What a signal holds.
@@ -77,7 +101,21 @@ impl Checker<'_> {
         for item in files.iter().flat_map(|file| &file.tests) {
             tests.extend(self.typed_test(item, &positions));
         }
+        checked.defaults = self.defaults();
         checked.tests = tests;
+    }
+
+    fn defaults(&self) -> Vec<(SignalId, Preset)> {
+        let default = |entry: &Entry| match &entry.origin {
+            Origin::Feature(_) => Some(Preset::Zero),
+            Origin::MinuteOfWeek(name) => schedule::zone(name).map(Preset::MinuteOfWeek),
+            Origin::Builtin(Builtin::Now) => Some(Preset::Now),
+            Origin::Builtin(
+                builtin @ (Builtin::MinuteOfWeek | Builtin::Hour | Builtin::Weekday | Builtin::Daypart),
+            ) => Some(Preset::Local(*builtin)),
+            _ => None,
+        };
+        self.vocabulary.used().filter_map(|(signal, entry)| Some((signal, default(entry)?))).collect()
     }
 
     fn typed_test(&mut self, item: &TestItem, positions: &Positions<'_>) -> Option<TypedTest> {
@@ -85,10 +123,12 @@ impl Checker<'_> {
             ast::Given::Now(moment) => Some(moment),
             _ => None,
         });
-        let (now_ms, mut given) = self.clock_of(now);
-        for item in &item.given {
-            given.extend(self.given_item(item));
-        }
+        let now_ms = now.and_then(|moment| self.instants(moment)).map_or(NOW_MS, |range| range.0);
+        let zone = now.and_then(|moment| match &moment.zone {
+            Zone::Named(name) => schedule::zone(&name.text),
+            _ => Some(TimeZone::UTC),
+        });
+        let given = item.given.iter().filter_map(|item| self.given_item(item)).collect();
         let granted = self.granted(&item.consent);
         let placement = match &item.placement {
             Some(name) => Some(self.placement(name)?),
@@ -100,34 +140,7 @@ impl Checker<'_> {
             .map(|expect| Some((self.expected(expect, placement, positions)?, expect.place)))
             .collect();
         let expects = expects.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(TypedTest { name: item.name.text.clone(), placement, granted, now_ms, given, expects })
-    }
-
-    /// When it is, and the signals that follow from it.
-    fn clock_of(&mut self, now: Option<&Moment>) -> (i64, Vec<(SignalId, Given)>) {
-        let zone = now.and_then(|moment| match &moment.zone {
-            Zone::Named(name) => schedule::zone(&name.text),
-            _ => Some(TimeZone::UTC),
-        });
-        let now_ms = now.and_then(|moment| self.instants(moment)).map_or(NOW_MS, |range| range.0);
-        let local = zone.and_then(|zone| local(now_ms, &zone));
-        let mut given = Vec::new();
-        for (signal, entry) in self.vocabulary.used() {
-            let value = match &entry.origin {
-                Origin::Feature(_) => Some(Given::Integer(0)),
-                Origin::MinuteOfWeek(name) => {
-                    let minute = schedule::zone(name).and_then(|zone| local_minute(now_ms, &zone));
-                    minute.map(|minute| Given::Integer(minute * NUMBER_SCALE))
-                }
-                Origin::Builtin(Builtin::Now) => Some(Given::Integer(now_ms)),
-                Origin::Builtin(builtin) => {
-                    local.and_then(|(minute, hour)| local_signal(*builtin, minute, hour))
-                }
-                _ => None,
-            };
-            given.extend(value.map(|value| (signal, value)));
-        }
-        (now_ms, given)
+        Some(TypedTest { name: item.name.text.clone(), placement, granted, now_ms, zone, given, expects })
     }
 
     fn granted(&mut self, consent: &ConsentGiven) -> Gates {
@@ -282,12 +295,6 @@ fn positions<'a>(names: impl Iterator<Item = &'a str>) -> AHashMap<&'a str, usiz
     positions
 }
 
-/// Minute of the week and hour of the day.
-fn local(now_ms: i64, zone: &TimeZone) -> Option<(i64, i64)> {
-    let minute = local_minute(now_ms, zone)?;
-    Some((minute, minute % 1_440 / 60))
-}
-
 fn local_minute(now_ms: i64, zone: &TimeZone) -> Option<i64> {
     let time = zone.to_datetime(Timestamp::from_millisecond(now_ms).ok()?);
     let day = i64::from(time.weekday().to_monday_zero_offset());
@@ -295,7 +302,8 @@ fn local_minute(now_ms: i64, zone: &TimeZone) -> Option<i64> {
 }
 
 /// What the visitor's own clock says.
-fn local_signal(builtin: Builtin, minute: i64, hour: i64) -> Option<Given> {
+fn local_signal(builtin: Builtin, minute: i64) -> Option<Given> {
+    let hour = minute % 1_440 / 60;
     let word = |words: &[&str], index: i64| {
         let word = usize::try_from(index).ok().and_then(|index| words.get(index));
         word.map(|word| Given::Text((*word).to_owned()))

@@ -25,12 +25,12 @@ pub(crate) fn describe(ty: &Type) -> String {
         Type::Money(currency) if currency.is_empty() => "money".to_owned(),
         Type::Money(currency) => format!("money in {currency}"),
         Type::Text => "a text".to_owned(),
-        Type::OneOf(values) => format!("one of {}", values.join(", ")),
+        Type::OneOf(values) => format!("one of {}", some_of(values)),
         Type::Country => "a country".to_owned(),
         Type::Language => "a language".to_owned(),
         Type::Currency => "a currency".to_owned(),
         Type::Timezone => "a time zone".to_owned(),
-        Type::SetOf(values) => format!("a set of {}", values.join(", ")),
+        Type::SetOf(values) => format!("a set of {}", some_of(values)),
         Type::Duration => "a span of time".to_owned(),
         Type::Version => "a version".to_owned(),
         Type::Bucket => "a bucket, counted in percent".to_owned(),
@@ -238,7 +238,9 @@ impl Checker<'_> {
             diagnostic = diagnostic.secondary(declared, "declared here");
         }
         let help = match &entry.ty {
-            Type::OneOf(values) | Type::SetOf(values) if near.is_none() => Some(values_help(values)),
+            Type::OneOf(values) | Type::SetOf(values) if near.is_none() => {
+                Some(format!("the values are: {}", some_of(values)))
+            }
             Type::Country if near.is_none() => {
                 Some("countries are two capital letters, such as RO".to_owned())
             }
@@ -254,10 +256,10 @@ impl Checker<'_> {
 }
 
 /// All values, or so many that the rest can be guessed.
-fn values_help(values: &[String]) -> String {
+fn some_of(values: &[String]) -> String {
     let shown = values.iter().take(20).map(String::as_str).collect::<Vec<_>>().join(", ");
     let rest = if values.len() > 20 { ", …" } else { "" };
-    format!("the values are: {shown}{rest}")
+    format!("{shown}{rest}")
 }
 
 /// The form in which texts are compared.
@@ -296,7 +298,7 @@ fn example(ty: &Type) -> String {
         Type::Money(currency) if currency.is_empty() => "an amount such as 50 EUR".to_owned(),
         Type::Money(currency) => format!("an amount such as 50 {currency}"),
         Type::Text | Type::Set => "a text in quotes".to_owned(),
-        Type::OneOf(values) | Type::SetOf(values) => format!("one of {}", values.join(", ")),
+        Type::OneOf(values) | Type::SetOf(values) => format!("one of {}", some_of(values)),
         Type::Currency => "a currency such as EUR".to_owned(),
         Type::Timezone => "a time zone such as \"Europe/Bucharest\"".to_owned(),
         Type::Duration => "a span of time such as 5 minutes".to_owned(),

@@ -170,8 +170,9 @@ impl Vocabulary {
     }
 
     /// Signals that the program reads.
-    pub(crate) fn used(&self) -> impl Iterator<Item = (SignalId, &Entry)> {
-        (0u16..).map(SignalId).zip(self.signals.iter().map(|id| self.entry(*id)))
+    pub(crate) fn used(&self) -> impl ExactSizeIterator<Item = (SignalId, &Entry)> {
+        let entry = |(at, id): (usize, &AttributeId)| (SignalId(at as u16), self.entry(*id));
+        self.signals.iter().enumerate().map(entry)
     }
 
     pub(crate) fn signals(&self) -> Vec<Signal> {

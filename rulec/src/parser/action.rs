@@ -1,7 +1,11 @@
 //! What a tier does: actions, splits and bandits.
 
+use tessera_rulevm::limits::WORD_BYTES_MAX;
+
 use super::{Parsed, Parser, is_word};
 use crate::ast::{ActionItem, ActionKind, Bind, BindValue, Cond, Name, Split, SplitArm, Tier};
+use crate::codes::Code;
+use crate::diagnostic::Diagnostic;
 use crate::lexer::TokenKind;
 
 const ACTIONS: [&str; 6] = ["show", "offer", "suppress", "no", "tag", "choose"];
@@ -177,6 +181,10 @@ impl Parser<'_> {
             actions.push(self.arm_action()?);
         }
         let name = Name { text: self.name_of(&actions), place: start.to(self.last_place()) };
+        if name.text.len() > WORD_BYTES_MAX {
+            let message = format!("the name of this arm has more than {WORD_BYTES_MAX} bytes");
+            self.sink.push(Diagnostic::new(Code::E005, name.place, message));
+        }
         Ok(SplitArm { share, share_place, name, actions })
     }
 

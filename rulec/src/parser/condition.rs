@@ -5,6 +5,7 @@ use crate::ast::{Check, Cond, CondKind, Includes, Op};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::lexer::TokenKind;
+use crate::limits;
 use crate::nearest::nearest;
 
 /// Words that cannot name an attribute or stand for a value without quotes.
@@ -99,14 +100,18 @@ impl Parser<'_> {
     }
 
     fn report_mixture(&mut self, place: Place, parts: &[Cond], joins: &[(bool, Place)]) {
-        let and_first = self.reading(parts, joins, true);
-        let or_first = self.reading(parts, joins, false);
-        self.sink.push(
+        let mut diagnostic =
             Diagnostic::new(Code::E020, place, "`and` and `or` are mixed without parentheses")
-                .label("which of the two belongs together?")
+                .label("which of the two belongs together?");
+        let whole = parts[0].place.to(self.last_place());
+        if whole.range().len() <= 2 * limits::LINE_CHARS_MAX {
+            let and_first = self.reading(parts, joins, true);
+            let or_first = self.reading(parts, joins, false);
+            diagnostic = diagnostic
                 .help(format!("if you mean this, write: {and_first}"))
-                .help(format!("or this:                 {or_first}")),
-        );
+                .help(format!("or this:                 {or_first}"));
+        }
+        self.sink.push(diagnostic);
     }
 
     /// The chain with parentheses, as if `and` (or `or`) bound closer.

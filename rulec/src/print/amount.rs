@@ -61,8 +61,7 @@ fn range(signal: &Signal, (low, high): (i64, i64)) -> String {
 pub(crate) fn amount(ty: &Type, value: i64) -> String {
     match ty {
         Type::Percent => format!("{}%", number(value)),
-        // Parts per million, scaled, to percent, scaled.
-        Type::Bucket => format!("{}%", number(value.div_euclid(10_000))),
+        Type::Bucket => format!("{}%", decimal(value, 10)),
         Type::Money(currency) => format!("{} {currency}", number(value)),
         Type::Duration => span_text(value),
         Type::Version => version(value),
@@ -73,14 +72,20 @@ pub(crate) fn amount(ty: &Type, value: i64) -> String {
 
 /// A scaled number with as many decimals as it needs.
 pub fn number(value: i64) -> String {
-    let scale = NUMBER_SCALE.unsigned_abs();
+    decimal(value, NUMBER_SCALE.ilog10())
+}
+
+/// A number in units of a power of ten, with as many decimals as it needs. Parts per million are scaled like all numbers,
+/// so a bucket in percent has ten decimals.
+fn decimal(value: i64, decimals: u32) -> String {
+    let scale = 10u64.pow(decimals);
     let magnitude = value.unsigned_abs();
     let sign = if value < 0 { "-" } else { "" };
     let (whole, fraction) = (magnitude / scale, magnitude % scale);
     if fraction == 0 {
         return format!("{sign}{whole}");
     }
-    let fraction = format!("{fraction:06}");
+    let fraction = format!("{fraction:0width$}", width = decimals as usize);
     format!("{sign}{whole}.{}", fraction.trim_end_matches('0'))
 }
 
@@ -142,6 +147,13 @@ mod tests {
         assert_eq!(number(-500_000), "-0.5");
         assert_eq!(number(1), "0.000001");
         assert_eq!(number(i64::MIN), "-9223372036854.775808");
+    }
+
+    #[test]
+    fn buckets_print_as_percentages() {
+        assert_eq!(amount(&Type::Bucket, 100_000 * NUMBER_SCALE), "10%");
+        assert_eq!(amount(&Type::Bucket, NUMBER_SCALE), "0.0001%");
+        assert_eq!(amount(&Type::Bucket, 1), "0.0000000001%");
     }
 
     #[test]
