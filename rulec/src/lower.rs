@@ -154,7 +154,7 @@ impl Lowering {
         let Pools { dictionary, ranges, words, actions, .. } = pools;
         let attributes = attributes(unit, &self.literals);
         let features = unit.features.clone();
-        let program = Program {
+        let mut program = Program {
             attributes,
             dictionary,
             ranges,
@@ -165,7 +165,9 @@ impl Lowering {
             segments,
             actions,
             features,
+            work_max: 0,
         };
+        program.work_max = tessera_rulevm::work_of(&program);
         Lowered { program, literals: texts }
     }
 }

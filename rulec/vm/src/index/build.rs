@@ -1,0 +1,363 @@
+//! Putting the index together: heads, entries, truths.
+//!
+//! Deterministic: the same program and statistics give the same index. Cost: `benches/record/rules.md`; memory while
+//! building is about twice the index.
+
+use tessera_wire::program::{Constraint, LiteralId, Program, SignalId};
+use tessera_wire::signal::Kind;
+
+use super::access::{Access, OnKnown, Rates};
+use super::heads::{NONE, WordHeads};
+use super::hot::{Family, Hot, family};
+use super::plan::{ALWAYS, Conjunction, FAN, Plan};
+use super::ranges::{RangeLiteral, RangePlan};
+use super::{AttributePlan, Check, Entry, FILTERS, Head, Index, RESIDUAL, Residual, Shape, Work};
+use crate::eval::{Truth, fires};
+use crate::limits::FRAME_MEMBERS_MAX;
+use crate::statistics::Statistics;
+
+impl Index {
+    /// Builds the index of a program whose every index has been checked. `steps_from` says how many branches the code
+    /// at an entry takes at most.
+    pub(crate) fn new(
+        program: &Program,
+        statistics: &Statistics,
+        steps_from: impl Fn(u32) -> usize,
+    ) -> Index {
+        let words = WordHeads::new(program);
+        let rates = Rates::new(program, statistics, &words);
+        let accesses: Vec<Access> = program.literals.iter().map(|literal| rates.access(literal)).collect();
+        let plan = Plan::new(program, &accesses, first_segment(program));
+        let hot = Hot::choose(program, &accesses, &plan);
+        let mut layout = Layout::new(program, &accesses, &hot, &words);
+        layout.place_conjunctions(&plan);
+        layout.place_programs(&plan);
+        layout.place_changes(&rates);
+        let mut index = layout.finish(&plan, &steps_from);
+        index.words = words;
+        index
+    }
+}
+
+/// Result bits of segments start at a word of their own.
+pub(crate) fn first_segment(program: &Program) -> u32 {
+    program.rules.len().next_multiple_of(64) as u32
+}
+
+/// An entry and where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Placed {
+    head: u32,
+    is_guarded: bool,
+    entry: Entry,
+}
+
+struct Layout<'p> {
+    program: &'p Program,
+    accesses: &'p [Access],
+    hot: &'p Hot,
+    words: &'p WordHeads,
+    /// Posting lists of range literals, by literal.
+    lists: Vec<u32>,
+    heads: u32,
+    placed: Vec<Placed>,
+    /// Head, whether the literal becomes false, hot number.
+    changes: Vec<(u32, bool, u16)>,
+    checks: Vec<Check>,
+    residuals: Vec<Residual>,
+    residual_literals: Vec<LiteralId>,
+}
+
+impl<'p> Layout<'p> {
+    fn new(program: &'p Program, accesses: &'p [Access], hot: &'p Hot, words: &'p WordHeads) -> Layout<'p> {
+        let heads = words.len() as u32 + 2 * program.attributes.len() as u32 + 1;
+        Layout {
+            program,
+            accesses,
+            hot,
+            words,
+            lists: vec![NONE; program.literals.len()],
+            heads,
+            placed: Vec::new(),
+            changes: Vec::new(),
+            checks: Vec::new(),
+            residuals: Vec::new(),
+            residual_literals: Vec::new(),
+        }
+    }
+
+    fn known(&self, signal: SignalId) -> u32 {
+        self.words.len() as u32 + u32::from(signal.0)
+    }
+
+    fn unknown(&self, signal: SignalId) -> u32 {
+        self.known(signal) + self.program.attributes.len() as u32
+    }
+
+    fn always(&self) -> u32 {
+        (self.words.len() + 2 * self.program.attributes.len()) as u32
+    }
+
+    fn place_conjunctions(&mut self, plan: &Plan) {
+        for one in &plan.conjunctions {
+            let literals = &plan.literals[one.first as usize..(one.first + one.len) as usize];
+            let entry = self.entry(one, literals);
+            self.place(one.pivot, entry);
+        }
+    }
+
+    fn entry(&mut self, one: &Conjunction, literals: &[u32]) -> Entry {
+        let mut entry = Entry { filters: [0; FILTERS], target: one.target };
+        let (mut used, first) = (0, self.residual_literals.len() as u32);
+        for id in literals {
+            match (self.hot.of(*id), entry.filters.get_mut(used)) {
+                (Some(number), Some(filter)) => {
+                    *filter = number;
+                    used += 1;
+                }
+                _ => self.residual_literals.push(LiteralId(*id)),
+            }
+        }
+        let len = self.residual_literals.len() as u32 - first;
+        if len > 0 {
+            entry.target = self.residual(one.target, Work::Literals { first, len });
+        }
+        entry
+    }
+
+    fn residual(&mut self, target: u32, work: Work) -> u32 {
+        self.residuals.push(Residual { target, work });
+        (self.residuals.len() as u32 - 1) | RESIDUAL
+    }
+
+    fn place_programs(&mut self, plan: &Plan) {
+        for (one, number) in plan.programs.iter().zip(0..) {
+            let target = self.residual(one.target, Work::Code { entry: one.entry, number });
+            let entry = Entry { filters: [0; FILTERS], target };
+            match &one.access {
+                Some(literals) => literals.iter().for_each(|literal| self.place(*literal, entry)),
+                None => self.place(ALWAYS, entry),
+            }
+        }
+    }
+
+    /// Puts an entry into every posting list of its access literal.
+    fn place(&mut self, pivot: u32, entry: Entry) {
+        let is_guarded = entry.target & (FAN | RESIDUAL) != 0;
+        let mut put = |head: u32| self.placed.push(Placed { head, is_guarded, entry });
+        let (words, attributes) = (self.words.len() as u32, self.program.attributes.len() as u32);
+        let access = self.accesses.get(pivot as usize).filter(|access| !access.is_always);
+        let Some(access) = access else { return put(words + 2 * attributes) };
+        let signal = self.program.literals[pivot as usize].signal;
+        let known = words + u32::from(signal.0);
+        if access.on_unknown {
+            put(known + attributes);
+        }
+        match access.on_known {
+            OnKnown::Never => {}
+            OnKnown::Any => put(known),
+            OnKnown::Words(_) | OnKnown::Word(_) => {
+                let found = access.on_known.words(self.program);
+                found.iter().filter_map(|word| self.words.find(signal, *word)).for_each(put);
+            }
+            OnKnown::Ranges { .. } => {
+                let list = &mut self.lists[pivot as usize];
+                if *list == NONE {
+                    *list = self.heads;
+                    self.heads += 1;
+                }
+                put(*list);
+            }
+        }
+    }
+
+    /// Says which heads change which hot literals. Ranges change theirs by rows.
+    fn place_changes(&mut self, rates: &Rates<'_>) {
+        for (id, literal) in self.program.literals.iter().enumerate() {
+            let Some(number) = self.hot.of(id as u32) else { continue };
+            if family(literal) != Family::Other {
+                continue;
+            }
+            let words: &[_] = match &literal.constraint {
+                Constraint::OneOf(span) | Constraint::AnyOf(span) | Constraint::AllOf(span) => {
+                    span.of(&self.program.words)
+                }
+                _ => &[],
+            };
+            let rarest = match literal.constraint {
+                Constraint::AllOf(_) => rates.rarest(literal.signal, words),
+                _ => None,
+            };
+            let is_bare = match literal.constraint {
+                Constraint::Known => Truth::True,
+                Constraint::AllOf(_) if rarest.is_none() => Truth::True,
+                _ => Truth::False,
+            };
+            let when_known = fires(literal.polarity, is_bare);
+            if when_known != fires(literal.polarity, Truth::Unknown) {
+                self.changes.push((self.known(literal.signal), !when_known, number));
+            }
+            let find = |word| self.words.find(literal.signal, word);
+            if let Some(head) = rarest.and_then(find) {
+                self.checks.push(Check { head, hot: number, literal: id as u32 });
+            } else {
+                let is_clear = !fires(literal.polarity, Truth::True);
+                let heads = words.iter().filter_map(|word| find(*word));
+                self.changes.extend(heads.map(|head| (head, is_clear, number)));
+            }
+        }
+    }
+
+    fn finish(mut self, plan: &Plan, steps_from: &dyn Fn(u32) -> usize) -> Index {
+        self.placed.sort_unstable();
+        self.placed.dedup();
+        self.changes.sort_unstable();
+        self.checks.sort_unstable();
+        let mut index = Index { always: NONE, ..Index::default() };
+        let (ranges, attributes) = self.range_plans();
+        (index.ranges, index.attributes) = (ranges, attributes);
+        index.heads = self.lists_of_heads(&mut index.entries, &mut index.guarded);
+        index.changes = self.changes.iter().map(|change| change.2).collect();
+        index.initial = self.initial();
+        let always = self.always() as usize;
+        if index.heads[always].guarded != index.heads[always + 1].guarded
+            || index.heads[always].entries != index.heads[always + 1].entries
+        {
+            index.always = always as u32;
+        }
+        index.drop_empty_heads();
+        index.visits_max = visits_max(&index);
+        index.residuals = self.residuals;
+        index.residual_literals = self.residual_literals;
+        index.checks = self.checks;
+        index.fan_starts.clone_from(&plan.fan_starts);
+        index.fan_bits.clone_from(&plan.fan_bits);
+        index.constant.clone_from(&plan.constant);
+        index.programs = plan.programs.len();
+        index.work_max = work_max(&index, steps_from);
+        shrink(&mut index);
+        index
+    }
+
+    fn lists_of_heads(&self, entries: &mut Vec<Entry>, guarded: &mut Vec<Entry>) -> Vec<Head> {
+        let mut heads = Vec::with_capacity(self.heads as usize + 1);
+        let (mut placed, mut changes) = (self.placed.iter().peekable(), self.changes.iter().peekable());
+        let mut changed = 0u32;
+        for head in 0..=self.heads {
+            let mut one = Head { sets: changed, clears: changed, ..Head::default() };
+            (one.entries, one.guarded) = (entries.len() as u32, guarded.len() as u32);
+            while let Some(change) = changes.next_if(|change| change.0 == head) {
+                changed += 1;
+                one.clears += u32::from(!change.1);
+            }
+            while let Some(placed) = placed.next_if(|placed| placed.head == head) {
+                if placed.is_guarded { &mut *guarded } else { &mut *entries }.push(placed.entry);
+            }
+            heads.push(one);
+        }
+        heads
+    }
+
+    /// The plans of every attribute that some literal reads, and their range plans.
+    fn range_plans(&self) -> (Vec<RangePlan>, Vec<AttributePlan>) {
+        let (mut ranges, mut attributes) = (Vec::new(), Vec::new());
+        for of_one in self.program.literals.chunk_by(|one, other| one.signal == other.signal) {
+            let signal = of_one[0].signal;
+            let first = self.program.literals.partition_point(|literal| literal.signal < signal) as u32;
+            let mut plan = AttributePlan {
+                signal: signal.0,
+                shape: match self.program.attributes[usize::from(signal.0)].kind {
+                    Kind::Text => Shape::Text,
+                    Kind::Set => Shape::Set,
+                    _ => Shape::Integer,
+                },
+                known: self.known(signal),
+                unknown: self.unknown(signal),
+                value: NONE,
+                age: NONE,
+            };
+            for (wanted, number) in [(Family::Value, &mut plan.value), (Family::Age, &mut plan.age)] {
+                let ids = (first..).take(of_one.len());
+                let family_of = |id: &u32| family(&self.program.literals[*id as usize]);
+                let ids: Vec<u32> = ids.filter(|id| family_of(id) == wanted).collect();
+                if let Some(plan) = self.range_plan(&ids) {
+                    *number = ranges.len() as u32;
+                    ranges.push(plan);
+                }
+            }
+            attributes.push(plan);
+        }
+        (ranges, attributes)
+    }
+
+    fn range_plan(&self, ids: &[u32]) -> Option<RangePlan> {
+        let used = ids.iter().filter_map(|id| {
+            let (hot, list) = (self.hot.of(*id), self.lists[*id as usize]);
+            let head = Some(list).filter(|list| *list != NONE);
+            let literal = self.program.literals[*id as usize];
+            (hot.is_some() || head.is_some()).then_some(RangeLiteral { literal, is_hot: hot.is_some(), head })
+        });
+        let used: Vec<RangeLiteral> = used.collect();
+        let hot_first = ids.iter().find_map(|id| self.hot.of(*id)).unwrap_or(0);
+        (!used.is_empty()).then(|| RangePlan::new(self.program, &used, hot_first))
+    }
+
+    fn initial(&self) -> Vec<u8> {
+        let mut initial = vec![0; self.hot.len];
+        initial[0] = 1;
+        for (id, literal) in self.program.literals.iter().enumerate() {
+            if let Some(number) = self.hot.of(id as u32) {
+                initial[usize::from(number)] = u8::from(fires(literal.polarity, Truth::Unknown));
+            }
+        }
+        initial
+    }
+}
+
+impl Index {
+    /// Attributes need not visit heads that change and list nothing.
+    fn drop_empty_heads(&mut self) {
+        let is_empty = |head: u32| {
+            let (one, next) = (&self.heads[head as usize], &self.heads[head as usize + 1]);
+            (one.sets, one.entries, one.guarded) == (next.sets, next.entries, next.guarded)
+        };
+        for plan in &mut self.attributes {
+            for head in [&mut plan.known, &mut plan.unknown] {
+                if is_empty(*head) {
+                    *head = NONE;
+                }
+            }
+        }
+    }
+}
+
+fn visits_max(index: &Index) -> usize {
+    let ranges: usize = index.ranges.iter().map(RangePlan::visits_max).sum();
+    let values = index.attributes.len() * 2 + index.words.len().min(FRAME_MEMBERS_MAX);
+    1 + ranges + values
+}
+
+/// Every list at most once, and what its entries may run; code and fans at most once each.
+fn work_max(index: &Index, steps_from: &dyn Fn(u32) -> usize) -> usize {
+    let mut work = index.entries.len() + index.guarded.len() + index.fan_bits.len();
+    for entry in index.guarded.iter().filter(|entry| entry.target & RESIDUAL != 0 && entry.target & FAN == 0)
+    {
+        if let Work::Literals { len, .. } = index.residuals[(entry.target & !RESIDUAL) as usize].work {
+            work += len as usize;
+        }
+    }
+    for residual in &index.residuals {
+        if let Work::Code { entry, .. } = residual.work {
+            work = work.saturating_add(steps_from(entry));
+        }
+    }
+    work
+}
+
+fn shrink(index: &mut Index) {
+    index.entries.shrink_to_fit();
+    index.guarded.shrink_to_fit();
+    index.residuals.shrink_to_fit();
+    index.residual_literals.shrink_to_fit();
+    index.checks.shrink_to_fit();
+}
