@@ -61,18 +61,21 @@ struct Options {
     sizes: Vec<usize>,
     has_peers: bool,
     has_statistics: bool,
+    /// Empty for all.
+    engines: Vec<String>,
     batch: Duration,
     rounds: usize,
     seeds: (u64, u64),
 }
 
 impl Options {
-    /// `--sizes 100,1000 --no-peers --no-statistics --confirm --quick`; cargo's own `--bench` is ignored.
+    /// `--sizes 100,1000 --engines floor,index --no-peers --no-statistics --confirm --quick`; cargo's own `--bench` is ignored.
     fn parse() -> anyhow::Result<Options> {
         let mut options = Options {
             sizes: vec![100, 1_000, 10_000, 100_000],
             has_peers: true,
             has_statistics: true,
+            engines: Vec::new(),
             batch: Duration::from_millis(60),
             rounds: 9,
             seeds: (RULES_SEED, TEST_SEED),
@@ -84,6 +87,10 @@ impl Options {
                     let sizes = words.next().context("--sizes needs numbers")?;
                     let sizes: Result<Vec<usize>, _> = sizes.split(',').map(str::parse).collect();
                     options.sizes = sizes.context("--sizes takes numbers")?;
+                }
+                "--engines" => {
+                    let engines = words.next().context("--engines needs names")?;
+                    options.engines = engines.split(',').map(str::to_owned).collect();
                 }
                 "--no-peers" => options.has_peers = false,
                 "--no-statistics" => options.has_statistics = false,
@@ -141,6 +148,7 @@ fn measure(count: usize, profile: Profile, options: &Options) -> anyhow::Result<
     if let Some(cel) = &cel {
         runner.add("cel", |event| cel.count(event));
     }
+    runner.keep(&options.engines);
     let matches: usize = expected.iter().map(Vec::len).sum();
     let matches_per_event = matches as f64 / EVENTS as f64;
     Ok(Row { rules: count, profile, matches_per_event, times: runner.run(), build, peers })

@@ -136,11 +136,7 @@ impl OursRunner<'_> {
 
     fn collect(&mut self) {
         self.ids.clear();
-        let mut rest = 0..self.ours.program.program().rules.len() as u32;
-        while let Some(rule) = self.scratch.next_true_rule(rest.clone()) {
-            self.ids.push(rule.0);
-            rest.start = rule.0 + 1;
-        }
+        self.ids.extend(self.scratch.true_rules(0..u32::MAX).map(|rule| rule.0));
     }
 }
 

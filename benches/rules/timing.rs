@@ -41,6 +41,11 @@ impl<'a> Runner<'a> {
         self.engines.push((name, Box::new(engine), Vec::new()));
     }
 
+    /// Leaves out all but these, unless there are none.
+    pub(crate) fn keep(&mut self, names: &[String]) {
+        self.engines.retain(|engine| names.is_empty() || names.iter().any(|name| name == engine.0));
+    }
+
     /// Median nanoseconds per request of each engine.
     pub(crate) fn run(mut self) -> Vec<(&'static str, f64)> {
         // One round that is not counted: caches and branch predictors warm up.

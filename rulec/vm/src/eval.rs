@@ -12,7 +12,7 @@ use tessera_wire::program::{
 };
 
 use crate::frame::Frame;
-use crate::index::first_segment;
+use crate::index::{Lists, first_segment};
 use crate::mask::EligibilityMask;
 use crate::verify::VerifiedProgram;
 
@@ -31,8 +31,8 @@ pub struct Scratch {
     pub(crate) steps: usize,
     /// One byte per hot literal of the index.
     pub(crate) truths: Box<[u8; 1 << 16]>,
-    /// Heads whose lists are to be scanned.
-    pub(crate) pending: Vec<u32>,
+    /// Posting lists to be scanned.
+    pub(crate) pending: Vec<Lists>,
     /// Residuals whose code has run.
     pub(crate) ran: Vec<u64>,
 }
@@ -104,6 +104,27 @@ impl Scratch {
             mask = u64::MAX;
         }
         None
+    }
+
+    /// All matching rules in `range`, in order.
+    pub fn true_rules(&self, range: std::ops::Range<u32>) -> impl Iterator<Item = RuleId> {
+        let end = range.end.min(self.rules);
+        let start = range.start.min(end);
+        let words = start as usize / 64..(end as usize).div_ceil(64);
+        let masked =
+            self.results.get(words.clone()).unwrap_or_default().iter().zip(words).map(move |(word, at)| {
+                let first = at as u32 * 64;
+                let below = start.saturating_sub(first);
+                let above = (first + 64).saturating_sub(end);
+                (word & (u64::MAX << below) & (u64::MAX >> above), first)
+            });
+        masked.flat_map(|(mut word, first)| {
+            std::iter::from_fn(move || {
+                let bit = word.trailing_zeros();
+                word &= word.wrapping_sub(1);
+                (bit < 64).then(|| RuleId(first + bit))
+            })
+        })
     }
 
     /// Takes the results of rules away that may not speak. The next evaluation starts afresh.

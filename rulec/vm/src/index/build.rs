@@ -33,9 +33,7 @@ impl Index {
         layout.place_conjunctions(&plan);
         layout.place_programs(&plan);
         layout.place_changes(&rates);
-        let mut index = layout.finish(&plan, &steps_from);
-        index.words = words;
-        index
+        layout.finish(&plan, &steps_from)
     }
 }
 
@@ -226,7 +224,7 @@ impl<'p> Layout<'p> {
             index.always = always as u32;
         }
         index.drop_empty_heads();
-        index.visits_max = visits_max(&index);
+        index.visits_max = visits_max(&index, self.words.len());
         index.residuals = self.residuals;
         index.residual_literals = self.residual_literals;
         index.checks = self.checks;
@@ -244,8 +242,16 @@ impl<'p> Layout<'p> {
         let (mut placed, mut changes) = (self.placed.iter().peekable(), self.changes.iter().peekable());
         let mut changed = 0u32;
         for head in 0..=self.heads {
-            let mut one = Head { sets: changed, clears: changed, ..Head::default() };
-            (one.entries, one.guarded) = (entries.len() as u32, guarded.len() as u32);
+            let (next, signal) = self.words.link(head);
+            let mut one = Head {
+                sets: changed,
+                clears: changed,
+                entries: entries.len() as u32,
+                guarded: guarded.len() as u32,
+                next,
+                signal,
+                has_checks: self.checks.binary_search_by_key(&head, |check| check.head).is_ok(),
+            };
             while let Some(change) = changes.next_if(|change| change.0 == head) {
                 changed += 1;
                 one.clears += u32::from(!change.1);
@@ -331,9 +337,9 @@ impl Index {
     }
 }
 
-fn visits_max(index: &Index) -> usize {
+fn visits_max(index: &Index, words: usize) -> usize {
     let ranges: usize = index.ranges.iter().map(RangePlan::visits_max).sum();
-    let values = index.attributes.len() * 2 + index.words.len().min(FRAME_MEMBERS_MAX);
+    let values = index.attributes.len() * 2 + words.min(FRAME_MEMBERS_MAX);
     1 + ranges + values
 }
 

@@ -4,23 +4,26 @@
 //! attribute that mentions a word owns the head of the word's own number, and further attributes chain behind it. Few
 //! words are values of two attributes.
 //!
-//! Cost: one load per value, one more for each attribute that shares the word. Memory: eight bytes per word.
+//! Cost: one load per value, one more for each attribute that shares the word. Here chains are made; at run time
+//! [`super::Head`] carries them.
 
 use tessera_wire::program::{Constraint, Program, SignalId, WordId};
 
 /// No head.
 pub(super) const NONE: u32 = u32::MAX;
+/// No attribute has this number: there are fewer.
+pub(super) const NO_SIGNAL: u16 = u16::MAX;
 
 /// A head's place in a chain of attributes that share a word.
 #[derive(Debug, Clone, Copy)]
 struct Link {
     /// The next head of the same word.
     next: u32,
+    /// [`NO_SIGNAL`] while no attribute mentions the word.
     signal: u16,
-    is_used: bool,
 }
 
-/// Finds heads of words.
+/// Heads of words while the index is built.
 #[derive(Debug, Default)]
 pub(super) struct WordHeads {
     // INVARIANT: at least one link per word of the dictionary; `next` of the others is in range or `NONE`.
@@ -31,7 +34,7 @@ pub(super) struct WordHeads {
 impl WordHeads {
     /// A head for every word that a literal mentions, per attribute.
     pub(super) fn new(program: &Program) -> WordHeads {
-        let unused = Link { next: NONE, signal: 0, is_used: false };
+        let unused = Link { next: NONE, signal: NO_SIGNAL };
         let words = program.dictionary.len();
         let mut heads = WordHeads { links: vec![unused; words], words: words as u32 };
         for literal in &program.literals {
@@ -41,7 +44,6 @@ impl WordHeads {
                 span.of(&program.words).iter().for_each(|word| heads.insert(literal.signal, *word));
             }
         }
-        heads.links.shrink_to_fit();
         heads
     }
 
@@ -51,12 +53,12 @@ impl WordHeads {
         }
         let fresh = self.links.len() as u32;
         let Some(first) = self.links.get_mut((word.0 as usize).wrapping_sub(1)) else { return };
-        if !first.is_used {
-            *first = Link { next: NONE, signal: signal.0, is_used: true };
+        if first.signal == NO_SIGNAL {
+            *first = Link { next: NONE, signal: signal.0 };
             return;
         }
         let next = std::mem::replace(&mut first.next, fresh);
-        self.links.push(Link { next, signal: signal.0, is_used: true });
+        self.links.push(Link { next, signal: signal.0 });
     }
 
     /// The head of `word` as a value of `signal`.
@@ -64,7 +66,7 @@ impl WordHeads {
     pub(super) fn find(&self, signal: SignalId, word: WordId) -> Option<u32> {
         let mut head = word.0.wrapping_sub(1);
         while let Some(link) = self.links.get(head as usize) {
-            if link.signal == signal.0 && link.is_used {
+            if link.signal == signal.0 {
                 return Some(head);
             }
             head = link.next;
@@ -87,11 +89,12 @@ impl WordHeads {
         });
         chains.filter_map(|(head, word)| {
             let link = self.links[head as usize];
-            link.is_used.then_some((head, WordId(word + 1), SignalId(link.signal)))
+            (link.signal != NO_SIGNAL).then_some((head, WordId(word + 1), SignalId(link.signal)))
         })
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.links.len() * size_of::<Link>()
+    /// The next head of the same word and the attribute that this one belongs to.
+    pub(super) fn link(&self, head: u32) -> (u32, u16) {
+        self.links.get(head as usize).map_or((NONE, NO_SIGNAL), |link| (link.next, link.signal))
     }
 }

@@ -11,7 +11,7 @@ use tessera_wire::program::{Constraint, Literal, Program};
 
 use super::access::Access;
 use super::plan::{ALWAYS, Plan};
-use super::ranges::cuts_of;
+use super::ranges::{BLOCK, cuts_of};
 use crate::limits::{HOT_LITERALS_MAX, INDEX_ROWS_BYTES_MAX, RANGE_ROWS_BYTES_MAX};
 
 /// Nanoseconds to test a cold literal, branch missed included. Costs are measured by `benches/rules`.
@@ -71,10 +71,23 @@ impl Hot {
         };
         order.sort_unstable_by_key(|id| key(*id));
         let mut numbers = vec![0; program.literals.len()];
-        for (id, number) in order.iter().zip(1..) {
-            numbers[*id as usize] = number;
+        let mut next = 1;
+        for of_one in
+            order.chunk_by(|one, other| key(*one).0 == key(*other).0 && key(*one).1 == key(*other).1)
+        {
+            let is_range = key(of_one[0]).1 != Family::Other;
+            let pad = |next: usize| if is_range { next.next_multiple_of(BLOCK) } else { next };
+            next = pad(next);
+            if next + of_one.len() + BLOCK > HOT_LITERALS_MAX {
+                continue;
+            }
+            for id in of_one {
+                numbers[*id as usize] = next as u16;
+                next += 1;
+            }
+            next = pad(next);
         }
-        Hot { numbers, len: order.len() + 1 }
+        Hot { numbers, len: next }
     }
 
     pub(super) fn of(&self, literal: u32) -> Option<u16> {

@@ -24,8 +24,8 @@ mod terms;
 use tessera_wire::program::LiteralId;
 
 pub(crate) use self::build::first_segment;
-use self::heads::WordHeads;
 use self::ranges::RangePlan;
+pub(crate) use self::run::Lists;
 use crate::verify::IndexSize;
 
 /// Number of filters in an entry.
@@ -36,8 +36,7 @@ const RESIDUAL: u32 = 1 << 30;
 /// The index of one program.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    words: WordHeads,
-    /// By head, and one more that ends the last: where its lists start.
+    /// First those of words, then the others, and one more that ends the last.
     heads: Vec<Head>,
     /// Numbers of hot literals that a head changes.
     changes: Vec<u16>,
@@ -66,8 +65,9 @@ pub(crate) struct Index {
     work_max: usize,
 }
 
-/// Where a head's lists start.
-#[derive(Debug, Clone, Copy, Default)]
+/// Where a head's lists start; they end where the next head's start. The head of word `w` of the first attribute that
+/// mentions it is number `w` - 1; heads of the same word for other attributes are chained.
+#[derive(Debug, Clone, Copy)]
 struct Head {
     /// Hot literals that become true.
     sets: u32,
@@ -75,6 +75,12 @@ struct Head {
     clears: u32,
     entries: u32,
     guarded: u32,
+    /// The next head of the same word, or [`heads::NONE`].
+    next: u32,
+    /// Whose word this is.
+    signal: u16,
+    /// Are there [`Check`]s?
+    has_checks: bool,
 }
 
 /// Up to six hot literals, and what follows when all of them are true.
@@ -155,7 +161,6 @@ impl Index {
         let ranges: usize = self.ranges.iter().map(|plan| size_of::<RangePlan>() + plan.memory_bytes()).sum();
         lists
             + ranges
-            + self.words.memory_bytes()
             + size_of_val(self.attributes.as_slice())
             + self.initial.len()
             + size_of_val(self.constant.as_slice())

@@ -13,6 +13,10 @@ use crate::eval::{Truth, fires, is_in};
 
 /// Segments of one node, as a power of two.
 const NODE_BITS: u32 = 4;
+/// Rows are copied in blocks of this many bytes; numbers of hot ranges are padded to it.
+pub(super) const BLOCK: usize = 8;
+/// Hints of one search; two per cut make most hints exact.
+const HINTS_MAX: usize = 1 << 10;
 
 /// A literal that is answered here.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +32,12 @@ pub(super) struct RangeLiteral {
 pub(crate) struct RangePlan {
     /// A value's segment is the number of cuts not above it.
     cuts: Vec<i64>,
-    pub(super) hot_first: u16,
-    hot_len: u16,
-    /// One row of `hot_len` truths per segment.
-    rows: Vec<u8>,
+    hints: Hints,
+    hot_first: u16,
+    /// Blocks of one row.
+    blocks: u16,
+    /// One row of truths per segment, padded.
+    rows: Vec<[u8; BLOCK]>,
     /// First node of each level; a level's nodes are sixteen times fewer than the one's below.
     levels: Vec<u32>,
     /// Each node's first reference; ends with the number of references.
@@ -46,15 +52,22 @@ impl RangePlan {
         cuts.sort_unstable();
         cuts.dedup();
         let hot: Vec<&RangeLiteral> = literals.iter().filter(|range| range.is_hot).collect();
-        let mut rows = Vec::with_capacity(hot.len() * (cuts.len() + 1));
+        let mut rows = Vec::with_capacity(hot.len().div_ceil(BLOCK) * (cuts.len() + 1));
         for segment in 0..=cuts.len() {
             let value = sample(&cuts, segment);
-            rows.extend(hot.iter().map(|range| u8::from(fires_on(program, &range.literal, value))));
+            for of_block in hot.chunks(BLOCK) {
+                let mut block = [0; BLOCK];
+                for (truth, range) in block.iter_mut().zip(of_block) {
+                    *truth = u8::from(fires_on(program, &range.literal, value));
+                }
+                rows.push(block);
+            }
         }
         let mut plan = RangePlan {
+            hints: Hints::new(&cuts),
             cuts,
             hot_first,
-            hot_len: hot.len() as u16,
+            blocks: hot.len().div_ceil(BLOCK) as u16,
             rows,
             levels: Vec::new(),
             starts: Vec::new(),
@@ -118,12 +131,15 @@ impl RangePlan {
     /// Writes the truth of the hot literals for `value` and names the heads to visit.
     #[inline]
     pub(super) fn apply(&self, value: i64, truths: &mut [u8], mut visit: impl FnMut(u32)) {
-        let segment = self.cuts.partition_point(|cut| *cut <= value);
-        let (first, len) = (usize::from(self.hot_first), usize::from(self.hot_len));
-        if let (Some(to), Some(row)) =
-            (truths.get_mut(first..first + len), self.rows.get(segment * len..(segment + 1) * len))
-        {
-            to.copy_from_slice(row);
+        let segment = self.hints.segment(&self.cuts, value);
+        let (first, blocks) = (usize::from(self.hot_first), usize::from(self.blocks));
+        if let (Some(to), Some(row)) = (
+            truths.get_mut(first..first + blocks * BLOCK),
+            self.rows.get(segment * blocks..(segment + 1) * blocks),
+        ) {
+            for (to, block) in to.chunks_exact_mut(BLOCK).zip(row) {
+                to.copy_from_slice(block);
+            }
         }
         let mut node = segment as u32;
         for level in &self.levels {
@@ -154,6 +170,50 @@ impl RangePlan {
         self.cuts.len() * 8
             + self.rows.len()
             + (self.levels.len() + self.starts.len() + self.references.len()) * 4
+    }
+}
+
+/// Where to start looking for a value's segment: a table over equal parts of the span between the first and last cut.
+#[derive(Debug)]
+struct Hints {
+    low: i64,
+    shift: u32,
+    /// By part: the number of cuts not above its start; ends with two that hold for every larger value.
+    starts: Vec<u32>,
+}
+
+impl Hints {
+    fn new(cuts: &[i64]) -> Hints {
+        let (Some(low), Some(high)) = (cuts.first().copied(), cuts.last().copied()) else {
+            return Hints { low: 0, shift: 0, starts: Vec::new() };
+        };
+        let span = high.abs_diff(low);
+        let parts = (cuts.len() * 2).next_power_of_two().min(HINTS_MAX);
+        let shift = (u64::BITS - span.leading_zeros()).saturating_sub(parts.trailing_zeros());
+        let count = (span >> shift) + 1;
+        let starts = (0..count).map(|part| {
+            let start = low.saturating_add_unsigned(part << shift);
+            // The cut at the very start counts: no value of the part is below it.
+            cuts.partition_point(|cut| *cut <= start) as u32
+        });
+        let mut starts: Vec<u32> = starts.collect();
+        starts.extend([cuts.len() as u32; 2]);
+        Hints { low, shift, starts }
+    }
+
+    /// The number of cuts not above `value`.
+    #[inline]
+    fn segment(&self, cuts: &[i64], value: i64) -> usize {
+        if value < self.low || cuts.is_empty() {
+            return 0;
+        }
+        let part = (value.abs_diff(self.low) >> self.shift).min(self.starts.len() as u64 - 2) as usize;
+        let (first, last) = (self.starts[part] as usize, self.starts[part + 1] as usize);
+        let unsure = cuts.get(first..last).unwrap_or_default();
+        if unsure.len() > 8 {
+            return first + unsure.partition_point(|cut| *cut <= value);
+        }
+        first + unsure.iter().map(|cut| usize::from(*cut <= value)).sum::<usize>()
     }
 }
 
@@ -205,4 +265,37 @@ fn fires_on(program: &Program, literal: &Literal, value: i64) -> bool {
         _ => false,
     };
     fires(literal.polarity, if is_satisfied { Truth::True } else { Truth::False })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number() -> impl Strategy<Value = i64> {
+        prop_oneof![
+            -20i64..20,
+            any::<i64>(),
+            Just(i64::MIN),
+            Just(i64::MAX),
+            (-40i64..40, -1i64..2).prop_map(|(whole, beside)| whole * 1_000_000 + beside)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn hints_lead_to_the_segment(
+            mut cuts in proptest::collection::vec(number(), 0..60),
+            values in proptest::collection::vec(number(), 1..60),
+        ) {
+            cuts.sort_unstable();
+            cuts.dedup();
+            let hints = Hints::new(&cuts);
+            for value in values.iter().chain(&cuts) {
+                let expected = cuts.partition_point(|cut| cut <= value);
+                prop_assert_eq!(hints.segment(&cuts, *value), expected, "{} in {:?}", value, cuts);
+            }
+        }
+    }
 }

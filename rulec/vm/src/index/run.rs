@@ -7,9 +7,23 @@ use tessera_wire::program::{Program, SignalId, WordId};
 
 use super::heads::NONE;
 use super::plan::FAN;
-use super::{AttributePlan, Entry, FILTERS, Index, RESIDUAL, Shape, Work};
+use super::{AttributePlan, Entry, FILTERS, Head, Index, RESIDUAL, Shape, Work};
 use crate::eval::{Scratch, fires, truth};
 use crate::frame::{Frame, Slot};
+
+/// Slices of [`Index::entries`] and [`Index::guarded`]: first, and one past the last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lists {
+    entries: (u32, u32),
+    guarded: (u32, u32),
+}
+
+impl Lists {
+    #[inline]
+    fn between(one: &Head, next: &Head) -> Lists {
+        Lists { entries: (one.entries, next.entries), guarded: (one.guarded, next.guarded) }
+    }
+}
 
 impl Index {
     /// Buffers of [`Scratch`] that fit this index.
@@ -26,9 +40,7 @@ impl Index {
         if let Some(truths) = scratch.truths.get_mut(..self.initial.len()) {
             truths.copy_from_slice(&self.initial);
         }
-        if self.always != NONE {
-            scratch.pending.push(self.always);
-        }
+        self.visit(self.always, scratch);
         for plan in &self.attributes {
             if !self.apply(plan, program, frame, scratch) {
                 return false;
@@ -38,18 +50,11 @@ impl Index {
             scratch.set(*bit);
         }
         for number in 0..scratch.pending.len() {
-            let head = scratch.pending[number] as usize;
-            let (Some(one), Some(next)) = (self.heads.get(head), self.heads.get(head + 1)) else { continue };
-            self.scan(
-                self.entries.get(one.entries as usize..next.entries as usize).unwrap_or_default(),
-                scratch,
-            );
-            if one.guarded != next.guarded {
-                let guarded = self.guarded.get(one.guarded as usize..next.guarded as usize);
-                guarded
-                    .unwrap_or_default()
-                    .iter()
-                    .for_each(|entry| self.guarded(entry, program, frame, scratch));
+            let lists = scratch.pending[number];
+            self.scan(self.entries.get(lists.entries.0 as usize..lists.entries.1 as usize), scratch);
+            let guarded = self.guarded.get(lists.guarded.0 as usize..lists.guarded.1 as usize);
+            for entry in guarded.unwrap_or_default() {
+                self.guarded(entry, program, frame, scratch);
             }
         }
         true
@@ -87,7 +92,11 @@ impl Index {
     fn apply_range(&self, plan: u32, value: i64, scratch: &mut Scratch) {
         if let Some(plan) = self.ranges.get(plan as usize) {
             let Scratch { truths, pending, .. } = scratch;
-            plan.apply(value, truths.as_mut_slice(), |head| pending.push(head));
+            plan.apply(value, truths.as_mut_slice(), |head| {
+                if let Some([one, next, ..]) = self.heads.get(head as usize..) {
+                    pending.push(Lists::between(one, next));
+                }
+            });
         }
     }
 
@@ -100,11 +109,20 @@ impl Index {
         frame: &Frame,
         scratch: &mut Scratch,
     ) {
-        let Some(head) = self.words.find(signal, word) else { return };
-        self.visit(head, scratch);
-        if self.checks.is_empty() {
-            return;
+        let mut head = word.0.wrapping_sub(1);
+        while let Some([one, next, ..]) = self.heads.get(head as usize..) {
+            if one.signal == signal.0 {
+                self.change(one, next, scratch);
+                if one.has_checks {
+                    self.check(head, program, frame, scratch);
+                }
+                return;
+            }
+            head = one.next;
         }
+    }
+
+    fn check(&self, head: u32, program: &Program, frame: &Frame, scratch: &mut Scratch) {
         let first = self.checks.partition_point(|check| check.head < head);
         for check in self.checks[first..].iter().take_while(|check| check.head == head) {
             let literal = &program.literals[check.literal as usize];
@@ -113,13 +131,19 @@ impl Index {
         }
     }
 
-    /// Makes a head's changes and notes its lists for later.
     #[inline]
     fn visit(&self, head: u32, scratch: &mut Scratch) {
-        let (Some(one), Some(next)) = (self.heads.get(head as usize), self.heads.get(head as usize + 1))
-        else {
+        if head == NONE {
             return;
-        };
+        }
+        if let Some([one, next, ..]) = self.heads.get(head as usize..) {
+            self.change(one, next, scratch);
+        }
+    }
+
+    /// Makes a head's changes and notes its lists for later.
+    #[inline]
+    fn change(&self, one: &Head, next: &Head, scratch: &mut Scratch) {
         for number in self.changes.get(one.sets as usize..one.clears as usize).unwrap_or_default() {
             scratch.truths[usize::from(*number)] = 1;
         }
@@ -127,14 +151,15 @@ impl Index {
             scratch.truths[usize::from(*number)] = 0;
         }
         if one.entries != next.entries || one.guarded != next.guarded {
-            scratch.pending.push(head);
+            scratch.pending.push(Lists::between(one, next));
         }
     }
 
     /// Sets the results of entries whose filters all hold, without branching on them.
     #[inline]
-    fn scan(&self, entries: &[Entry], scratch: &mut Scratch) {
+    fn scan(&self, entries: Option<&[Entry]>, scratch: &mut Scratch) {
         let Scratch { truths, results, steps, .. } = scratch;
+        let entries = entries.unwrap_or_default();
         *steps += entries.len();
         for entry in entries {
             let is_true = holds(entry, truths);
