@@ -33,6 +33,7 @@ pub struct Scratch {
     pub(crate) truths: Box<[u8; 1 << 16]>,
     /// Posting lists to be scanned.
     pub(crate) pending: Vec<Lists>,
+    pub(crate) pending_len: usize,
     /// Residuals whose code has run.
     pub(crate) ran: Vec<u64>,
 }
@@ -49,6 +50,7 @@ impl Default for Scratch {
             steps: 0,
             truths: Box::new([0; 1 << 16]),
             pending: Vec::new(),
+            pending_len: 0,
             ran: Vec::new(),
         }
     }
@@ -150,6 +152,15 @@ impl Scratch {
     #[inline]
     pub(crate) fn is_set(&self, bit: u32) -> bool {
         self.results.get(bit as usize / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
+    }
+
+    /// Notes lists to be scanned; empty ones are overwritten by the next.
+    #[inline]
+    pub(crate) fn note(&mut self, lists: Lists) {
+        if let Some(place) = self.pending.get_mut(self.pending_len) {
+            *place = lists;
+            self.pending_len += usize::from(!lists.is_empty());
+        }
     }
 
     /// Keeps capacities: shrinking frees nothing, and growing happens once per program.

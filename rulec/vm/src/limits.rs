@@ -48,8 +48,8 @@ pub const EXPANSION_LITERALS_MAX: usize = 1 << 20;
 pub const EXPANSION_WORK_MAX: usize = 1 << 24;
 /// Entries of one index, 16 bytes each; conditions beyond are tried on every request.
 pub const INDEX_ENTRIES_MAX: usize = 1 << 22;
-/// Hot literals of one index: an entry names them with 16 bits, and number zero is always true.
-pub const HOT_LITERALS_MAX: usize = (1 << 16) - 1;
+/// Hot literals of one index: an entry names them with 16 bits; number zero is always true, the last one spare.
+pub const HOT_LITERALS_MAX: usize = (1 << 16) - 2;
 /// Bytes of one attribute's table from ranges to hot literals; literals that do not fit stay cold.
 pub const RANGE_ROWS_BYTES_MAX: usize = 1 << 20;
 /// Bytes of all such tables of one index.

@@ -11,7 +11,10 @@ use super::heads::{NONE, WordHeads};
 use super::hot::{Family, Hot, family};
 use super::plan::{ALWAYS, Conjunction, FAN, Plan};
 use super::ranges::{RangeLiteral, RangePlan};
-use super::{AttributePlan, Check, Entry, FILTERS, Head, Index, RESIDUAL, Residual, Shape, Work};
+use super::{
+    AttributePlan, CHANGES, Change, Check, Entry, FILTERS, Head, Index, RESIDUAL, Residual, SPARE, Shape,
+    Work,
+};
 use crate::eval::{Truth, fires};
 use crate::limits::FRAME_MEMBERS_MAX;
 use crate::statistics::Statistics;
@@ -59,8 +62,8 @@ struct Layout<'p> {
     lists: Vec<u32>,
     heads: u32,
     placed: Vec<Placed>,
-    /// Head, whether the literal becomes false, hot number.
-    changes: Vec<(u32, bool, u16)>,
+    /// By head.
+    changes: Vec<(u32, Change)>,
     checks: Vec<Check>,
     residuals: Vec<Residual>,
     residual_literals: Vec<LiteralId>,
@@ -193,15 +196,15 @@ impl<'p> Layout<'p> {
             };
             let when_known = fires(literal.polarity, is_bare);
             if when_known != fires(literal.polarity, Truth::Unknown) {
-                self.changes.push((self.known(literal.signal), !when_known, number));
+                self.changes.push((self.known(literal.signal), Change { number, is_true: when_known }));
             }
             let find = |word| self.words.find(literal.signal, word);
             if let Some(head) = rarest.and_then(find) {
                 self.checks.push(Check { head, hot: number, literal: id as u32 });
             } else {
-                let is_clear = !fires(literal.polarity, Truth::True);
+                let change = Change { number, is_true: fires(literal.polarity, Truth::True) };
                 let heads = words.iter().filter_map(|word| find(*word));
-                self.changes.extend(heads.map(|head| (head, is_clear, number)));
+                self.changes.extend(heads.map(|head| (head, change)));
             }
         }
     }
@@ -212,17 +215,11 @@ impl<'p> Layout<'p> {
         self.changes.sort_unstable();
         self.checks.sort_unstable();
         let mut index = Index { always: NONE, ..Index::default() };
-        let (ranges, attributes) = self.range_plans();
+        let (ranges, attributes) = self.attribute_plans(plan);
         (index.ranges, index.attributes) = (ranges, attributes);
-        index.heads = self.lists_of_heads(&mut index.entries, &mut index.guarded);
-        index.changes = self.changes.iter().map(|change| change.2).collect();
+        self.fill_heads(&mut index);
         index.initial = self.initial();
-        let always = self.always() as usize;
-        if index.heads[always].guarded != index.heads[always + 1].guarded
-            || index.heads[always].entries != index.heads[always + 1].entries
-        {
-            index.always = always as u32;
-        }
+        index.always = self.always();
         index.drop_empty_heads();
         index.visits_max = visits_max(&index, self.words.len());
         index.residuals = self.residuals;
@@ -237,38 +234,54 @@ impl<'p> Layout<'p> {
         index
     }
 
-    fn lists_of_heads(&self, entries: &mut Vec<Entry>, guarded: &mut Vec<Entry>) -> Vec<Head> {
-        let mut heads = Vec::with_capacity(self.heads as usize + 1);
+    fn fill_heads(&self, index: &mut Index) {
+        index.heads.reserve_exact(self.heads as usize + 1);
         let (mut placed, mut changes) = (self.placed.iter().peekable(), self.changes.iter().peekable());
-        let mut changed = 0u32;
         for head in 0..=self.heads {
             let (next, signal) = self.words.link(head);
             let mut one = Head {
-                sets: changed,
-                clears: changed,
-                entries: entries.len() as u32,
-                guarded: guarded.len() as u32,
+                changes: [SPARE; CHANGES],
+                more: index.changes.len() as u32,
+                entries: index.entries.len() as u32,
+                guarded: index.guarded.len() as u32,
                 next,
                 signal,
-                has_checks: self.checks.binary_search_by_key(&head, |check| check.head).is_ok(),
+                values: 0,
+                has_more: self.checks.binary_search_by_key(&head, |check| check.head).is_ok(),
             };
-            while let Some(change) = changes.next_if(|change| change.0 == head) {
-                changed += 1;
-                one.clears += u32::from(!change.1);
+            let mut held = 0;
+            while let Some((_, change)) = changes.next_if(|change| change.0 == head) {
+                if let Some(place) = one.changes.get_mut(held) {
+                    *place = change.number;
+                    one.values |= u8::from(change.is_true) << held;
+                    held += 1;
+                } else {
+                    index.changes.push(*change);
+                    one.has_more = true;
+                }
             }
             while let Some(placed) = placed.next_if(|placed| placed.head == head) {
-                if placed.is_guarded { &mut *guarded } else { &mut *entries }.push(placed.entry);
+                let list = if placed.is_guarded { &mut index.guarded } else { &mut index.entries };
+                list.push(placed.entry);
             }
-            heads.push(one);
+            index.heads.push(one);
         }
-        heads
     }
 
-    /// The plans of every attribute that some literal reads, and their range plans.
-    fn range_plans(&self) -> (Vec<RangePlan>, Vec<AttributePlan>) {
+    /// The plans of every attribute that a hot literal or an access literal reads, and their range plans. The others are
+    /// read by residuals alone.
+    fn attribute_plans(&self, plan: &Plan) -> (Vec<RangePlan>, Vec<AttributePlan>) {
         let (mut ranges, mut attributes) = (Vec::new(), Vec::new());
+        let mut is_read = vec![false; self.program.attributes.len()];
+        let hot = (0..self.program.literals.len() as u32).filter(|id| self.hot.of(*id).is_some());
+        for id in hot.chain(plan.access_literals()) {
+            is_read[usize::from(self.program.literals[id as usize].signal.0)] = true;
+        }
         for of_one in self.program.literals.chunk_by(|one, other| one.signal == other.signal) {
             let signal = of_one[0].signal;
+            if !is_read[usize::from(signal.0)] {
+                continue;
+            }
             let first = self.program.literals.partition_point(|literal| literal.signal < signal) as u32;
             let mut plan = AttributePlan {
                 signal: signal.0,
@@ -325,13 +338,12 @@ impl Index {
     fn drop_empty_heads(&mut self) {
         let is_empty = |head: u32| {
             let (one, next) = (&self.heads[head as usize], &self.heads[head as usize + 1]);
-            (one.sets, one.entries, one.guarded) == (next.sets, next.entries, next.guarded)
+            (one.entries, one.guarded) == (next.entries, next.guarded) && one.changes == [SPARE; CHANGES]
         };
-        for plan in &mut self.attributes {
-            for head in [&mut plan.known, &mut plan.unknown] {
-                if is_empty(*head) {
-                    *head = NONE;
-                }
+        let of_attributes = self.attributes.iter_mut().flat_map(|plan| [&mut plan.known, &mut plan.unknown]);
+        for head in of_attributes.chain([&mut self.always]) {
+            if is_empty(*head) {
+                *head = NONE;
             }
         }
     }

@@ -8,6 +8,7 @@
 //! on its value, and on its age. Literals that look inside a text or compare whole sets are never hot.
 
 use tessera_wire::program::{Constraint, Literal, Program};
+use tessera_wire::signal::Kind;
 
 use super::access::Access;
 use super::plan::{ALWAYS, Plan};
@@ -20,6 +21,10 @@ const COLD_TEST_NS: f32 = 25.0;
 const HOT_CHANGE_NS: f32 = 1.0;
 /// Nanoseconds to reset or copy one hot literal.
 const HOT_COPY_NS: f32 = 0.06;
+
+/// Nanoseconds to look one value up, and all members of a set.
+const LOOKUP_NS: f32 = 4.0;
+const SET_LOOKUP_NS: f32 = 16.0;
 
 /// Numbers of hot literals, by literal; zero is cold.
 pub(super) struct Hot {
@@ -55,6 +60,7 @@ impl Hot {
             }
         }
         wanted.sort_unstable_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        drop_small(program, plan, &mut wanted);
         let mut is_hot = vec![false; program.literals.len()];
         let mut room = RowRoom::new(program, plan);
         let chosen = wanted.iter().filter(|(_, id)| room.take(program, *id)).take(HOT_LITERALS_MAX);
@@ -93,6 +99,23 @@ impl Hot {
     pub(super) fn of(&self, literal: u32) -> Option<u16> {
         self.numbers.get(literal as usize).copied().filter(|number| *number != 0)
     }
+}
+
+/// Leaves out what would be the only reason to look an attribute up, unless it is reason enough.
+fn drop_small(program: &Program, plan: &Plan, wanted: &mut Vec<(f32, u32)>) {
+    let slot = |literal: &Literal| usize::from(literal.signal.0) * 3 + family(literal) as usize;
+    let mut worth = vec![0.0f32; program.attributes.len() * 3];
+    for id in plan.access_literals() {
+        worth[slot(&program.literals[id as usize])] = f32::INFINITY;
+    }
+    for (gain, id) in wanted.iter() {
+        worth[slot(&program.literals[*id as usize])] += gain;
+    }
+    wanted.retain(|(_, id)| {
+        let literal = &program.literals[*id as usize];
+        let kind = program.attributes[usize::from(literal.signal.0)].kind;
+        worth[slot(literal)] > if kind == Kind::Set { SET_LOOKUP_NS } else { LOOKUP_NS }
+    });
 }
 
 /// How often a request would test each literal if entries stopped at the first that fails.

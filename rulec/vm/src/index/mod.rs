@@ -30,6 +30,10 @@ use crate::verify::IndexSize;
 
 /// Number of filters in an entry.
 const FILTERS: usize = 6;
+/// Changes that a head holds itself.
+const CHANGES: usize = 4;
+/// The number of no literal: written, never read.
+const SPARE: u16 = u16::MAX;
 /// Marks an entry's target as a residual.
 const RESIDUAL: u32 = 1 << 30;
 
@@ -38,8 +42,8 @@ const RESIDUAL: u32 = 1 << 30;
 pub(crate) struct Index {
     /// First those of words, then the others, and one more that ends the last.
     heads: Vec<Head>,
-    /// Numbers of hot literals that a head changes.
-    changes: Vec<u16>,
+    /// Changes that do not fit into their head.
+    changes: Vec<Change>,
     /// Entries whose target is one result bit.
     entries: Vec<Entry>,
     /// Entries whose target is a fan or a residual.
@@ -65,22 +69,31 @@ pub(crate) struct Index {
     work_max: usize,
 }
 
-/// Where a head's lists start; they end where the next head's start. The head of word `w` of the first attribute that
-/// mentions it is number `w` - 1; heads of the same word for other attributes are chained.
+/// What a value changes and where its lists start; they end where the next head's start. The head of word `w` of the
+/// first attribute that mentions it is number `w` - 1; heads of the same word for other attributes are chained.
 #[derive(Debug, Clone, Copy)]
 struct Head {
-    /// Hot literals that become true.
-    sets: u32,
-    /// Hot literals that become false.
-    clears: u32,
+    /// The first changes: numbers of hot literals, unused ones [`SPARE`]. Written without branching on how many there are.
+    changes: [u16; CHANGES],
+    /// Further ones, in [`Index::changes`].
+    more: u32,
     entries: u32,
     guarded: u32,
     /// The next head of the same word, or [`heads::NONE`].
     next: u32,
     /// Whose word this is.
     signal: u16,
-    /// Are there [`Check`]s?
-    has_checks: bool,
+    /// One bit for each of `changes`: what the literal becomes.
+    values: u8,
+    /// Are there further changes or [`Check`]s?
+    has_more: bool,
+}
+
+/// A hot literal and what it becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Change {
+    number: u16,
+    is_true: bool,
 }
 
 /// Up to six hot literals, and what follows when all of them are true.

@@ -15,8 +15,10 @@ use crate::eval::{Truth, fires, is_in};
 const NODE_BITS: u32 = 4;
 /// Rows are copied in blocks of this many bytes; numbers of hot ranges are padded to it.
 pub(super) const BLOCK: usize = 8;
-/// Hints of one search; two per cut make most hints exact.
-const HINTS_MAX: usize = 1 << 10;
+/// Parts of one search: more cuts than half as many share parts.
+const PARTS_MAX: usize = 1 << 10;
+/// Cuts of one part that are compared without branching on how many there are.
+const UNSURE: usize = 2;
 
 /// A literal that is answered here.
 #[derive(Debug, Clone, Copy)]
@@ -128,9 +130,9 @@ impl RangePlan {
         outside
     }
 
-    /// Writes the truth of the hot literals for `value` and names the heads to visit.
+    /// Writes the truth of the hot literals for `value`; returns its segment.
     #[inline]
-    pub(super) fn apply(&self, value: i64, truths: &mut [u8], mut visit: impl FnMut(u32)) {
+    pub(super) fn apply(&self, value: i64, truths: &mut [u8]) -> u32 {
         let segment = self.hints.segment(&self.cuts, value);
         let (first, blocks) = (usize::from(self.hot_first), usize::from(self.blocks));
         if let (Some(to), Some(row)) = (
@@ -141,18 +143,25 @@ impl RangePlan {
                 to.copy_from_slice(block);
             }
         }
-        let mut node = segment as u32;
-        for level in &self.levels {
-            let at = (level + node) as usize;
-            if let (Some(from), Some(to)) = (self.starts.get(at), self.starts.get(at + 1)) {
-                self.references
-                    .get(*from as usize..*to as usize)
-                    .unwrap_or_default()
-                    .iter()
-                    .for_each(|head| visit(*head));
-            }
-            node >>= NODE_BITS;
-        }
+        segment as u32
+    }
+
+    /// The heads that a segment visits.
+    #[inline]
+    pub(super) fn heads(&self, segment: u32) -> impl Iterator<Item = &u32> {
+        self.levels
+            .iter()
+            .scan(segment as u32, |node, level| {
+                let at = (level + *node) as usize;
+                *node >>= NODE_BITS;
+                Some(match (self.starts.get(at), self.starts.get(at + 1)) {
+                    (Some(from), Some(to)) => {
+                        self.references.get(*from as usize..*to as usize).unwrap_or_default()
+                    }
+                    _ => &[],
+                })
+            })
+            .flatten()
     }
 
     /// Heads that one value visits at most.
@@ -180,15 +189,17 @@ struct Hints {
     shift: u32,
     /// By part: the number of cuts not above its start; ends with two that hold for every larger value.
     starts: Vec<u32>,
+    /// Has no part more than [`UNSURE`] cuts after its start?
+    is_fine: bool,
 }
 
 impl Hints {
     fn new(cuts: &[i64]) -> Hints {
         let (Some(low), Some(high)) = (cuts.first().copied(), cuts.last().copied()) else {
-            return Hints { low: 0, shift: 0, starts: Vec::new() };
+            return Hints { low: 0, shift: 0, starts: Vec::new(), is_fine: true };
         };
         let span = high.abs_diff(low);
-        let parts = (cuts.len() * 2).next_power_of_two().min(HINTS_MAX);
+        let parts = (cuts.len() * 2).next_power_of_two().min(PARTS_MAX);
         let shift = (u64::BITS - span.leading_zeros()).saturating_sub(parts.trailing_zeros());
         let count = (span >> shift) + 1;
         let starts = (0..count).map(|part| {
@@ -198,7 +209,8 @@ impl Hints {
         });
         let mut starts: Vec<u32> = starts.collect();
         starts.extend([cuts.len() as u32; 2]);
-        Hints { low, shift, starts }
+        let is_fine = starts.windows(2).all(|pair| pair[1] - pair[0] <= UNSURE as u32);
+        Hints { low, shift, starts, is_fine }
     }
 
     /// The number of cuts not above `value`.
@@ -208,12 +220,13 @@ impl Hints {
             return 0;
         }
         let part = (value.abs_diff(self.low) >> self.shift).min(self.starts.len() as u64 - 2) as usize;
-        let (first, last) = (self.starts[part] as usize, self.starts[part + 1] as usize);
-        let unsure = cuts.get(first..last).unwrap_or_default();
-        if unsure.len() > 8 {
-            return first + unsure.partition_point(|cut| *cut <= value);
+        let first = self.starts[part] as usize;
+        if let (true, Some(unsure)) = (self.is_fine, cuts.get(first..first + UNSURE)) {
+            // Cuts of later parts may be among them: none of those is below the value.
+            return first + unsure.iter().map(|cut| usize::from(*cut <= value)).sum::<usize>();
         }
-        first + unsure.iter().map(|cut| usize::from(*cut <= value)).sum::<usize>()
+        let unsure = cuts.get(first..self.starts[part + 1] as usize).unwrap_or_default();
+        first + unsure.partition_point(|cut| *cut <= value)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::eval::{Scratch, fires, truth};
 use crate::frame::{Frame, Slot};
 
 /// Slices of [`Index::entries`] and [`Index::guarded`]: first, and one past the last.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Lists {
     entries: (u32, u32),
     guarded: (u32, u32),
@@ -23,13 +23,19 @@ impl Lists {
     fn between(one: &Head, next: &Head) -> Lists {
         Lists { entries: (one.entries, next.entries), guarded: (one.guarded, next.guarded) }
     }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        (self.entries.0 == self.entries.1) & (self.guarded.0 == self.guarded.1)
+    }
 }
 
 impl Index {
     /// Buffers of [`Scratch`] that fit this index.
     pub(crate) fn prepare(&self, scratch: &mut Scratch) {
-        scratch.pending.clear();
-        scratch.pending.reserve(self.visits_max);
+        // One more than ever counts: what need not be noted is written there.
+        scratch.pending.resize(self.visits_max + 1, Lists::default());
+        scratch.pending_len = 0;
         scratch.ran.clear();
         scratch.ran.resize(self.programs.div_ceil(64), 0);
     }
@@ -49,8 +55,8 @@ impl Index {
         for bit in &self.constant {
             scratch.set(*bit);
         }
-        for number in 0..scratch.pending.len() {
-            let lists = scratch.pending[number];
+        for number in 0..scratch.pending_len {
+            let Some(lists) = scratch.pending.get(number).copied() else { break };
             self.scan(self.entries.get(lists.entries.0 as usize..lists.entries.1 as usize), scratch);
             let guarded = self.guarded.get(lists.guarded.0 as usize..lists.guarded.1 as usize);
             for entry in guarded.unwrap_or_default() {
@@ -91,12 +97,12 @@ impl Index {
     #[inline]
     fn apply_range(&self, plan: u32, value: i64, scratch: &mut Scratch) {
         if let Some(plan) = self.ranges.get(plan as usize) {
-            let Scratch { truths, pending, .. } = scratch;
-            plan.apply(value, truths.as_mut_slice(), |head| {
-                if let Some([one, next, ..]) = self.heads.get(head as usize..) {
-                    pending.push(Lists::between(one, next));
+            let segment = plan.apply(value, scratch.truths.as_mut_slice());
+            for head in plan.heads(segment) {
+                if let Some([one, next, ..]) = self.heads.get(*head as usize..) {
+                    scratch.note(Lists::between(one, next));
                 }
-            });
+            }
         }
     }
 
@@ -112,8 +118,9 @@ impl Index {
         let mut head = word.0.wrapping_sub(1);
         while let Some([one, next, ..]) = self.heads.get(head as usize..) {
             if one.signal == signal.0 {
-                self.change(one, next, scratch);
-                if one.has_checks {
+                change(one, next, scratch);
+                if one.has_more {
+                    self.change_more(one, next, scratch);
                     self.check(head, program, frame, scratch);
                 }
                 return;
@@ -137,21 +144,14 @@ impl Index {
             return;
         }
         if let Some([one, next, ..]) = self.heads.get(head as usize..) {
-            self.change(one, next, scratch);
+            change(one, next, scratch);
+            self.change_more(one, next, scratch);
         }
     }
 
-    /// Makes a head's changes and notes its lists for later.
-    #[inline]
-    fn change(&self, one: &Head, next: &Head, scratch: &mut Scratch) {
-        for number in self.changes.get(one.sets as usize..one.clears as usize).unwrap_or_default() {
-            scratch.truths[usize::from(*number)] = 1;
-        }
-        for number in self.changes.get(one.clears as usize..next.sets as usize).unwrap_or_default() {
-            scratch.truths[usize::from(*number)] = 0;
-        }
-        if one.entries != next.entries || one.guarded != next.guarded {
-            scratch.pending.push(Lists::between(one, next));
+    fn change_more(&self, one: &Head, next: &Head, scratch: &mut Scratch) {
+        for change in self.changes.get(one.more as usize..next.more as usize).unwrap_or_default() {
+            scratch.truths[usize::from(change.number)] = u8::from(change.is_true);
         }
     }
 
@@ -212,6 +212,15 @@ impl Index {
         scratch.steps += bits.len();
         bits.iter().for_each(|bit| scratch.set(*bit));
     }
+}
+
+/// Makes the changes that a head holds and notes its lists for later, without branching on whether there are any.
+#[inline]
+fn change(one: &Head, next: &Head, scratch: &mut Scratch) {
+    for (bit, number) in one.changes.iter().enumerate() {
+        scratch.truths[usize::from(*number)] = one.values >> bit & 1;
+    }
+    scratch.note(Lists::between(one, next));
 }
 
 /// One when all filters are true, else zero. Unused filters are number zero, which is always true.
