@@ -109,24 +109,13 @@ impl Scratch {
     }
 
     /// All matching rules in `range`, in order.
-    pub fn true_rules(&self, range: std::ops::Range<u32>) -> impl Iterator<Item = RuleId> {
+    pub fn true_rules(&self, range: std::ops::Range<u32>) -> TrueRules<'_> {
         let end = range.end.min(self.rules);
-        let start = range.start.min(end);
-        let words = start as usize / 64..(end as usize).div_ceil(64);
-        let masked =
-            self.results.get(words.clone()).unwrap_or_default().iter().zip(words).map(move |(word, at)| {
-                let first = at as u32 * 64;
-                let below = start.saturating_sub(first);
-                let above = (first + 64).saturating_sub(end);
-                (word & (u64::MAX << below) & (u64::MAX >> above), first)
-            });
-        masked.flat_map(|(mut word, first)| {
-            std::iter::from_fn(move || {
-                let bit = word.trailing_zeros();
-                word &= word.wrapping_sub(1);
-                (bit < 64).then(|| RuleId(first + bit))
-            })
-        })
+        let first = range.start.min(end) / 64;
+        let words = self.results.get(first as usize..(end as usize).div_ceil(64)).unwrap_or_default();
+        let mut words = words.iter();
+        let mask = u64::MAX << (range.start.min(end) % 64);
+        TrueRules { word: words.next().map_or(0, |word| word & mask), first: first * 64, words, end }
     }
 
     /// Takes the results of rules away that may not speak. The next evaluation starts afresh.
@@ -213,6 +202,31 @@ impl Scratch {
             at = if self.test(program, frame, branch.literal) { branch.on_true } else { branch.on_false };
         }
         at == ACCEPT
+    }
+}
+
+/// Matching rules in order; see [`Scratch::true_rules`].
+#[derive(Debug, Clone)]
+pub struct TrueRules<'s> {
+    words: std::slice::Iter<'s, u64>,
+    /// What is left of the present word, and the rule of its lowest bit.
+    word: u64,
+    first: u32,
+    end: u32,
+}
+
+impl Iterator for TrueRules<'_> {
+    type Item = RuleId;
+
+    #[inline]
+    fn next(&mut self) -> Option<RuleId> {
+        while self.word == 0 {
+            self.word = *self.words.next()?;
+            self.first += 64;
+        }
+        let rule = self.first + self.word.trailing_zeros();
+        self.word &= self.word - 1;
+        (rule < self.end).then_some(RuleId(rule))
     }
 }
 

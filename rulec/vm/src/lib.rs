@@ -21,7 +21,7 @@ mod mask;
 mod statistics;
 mod verify;
 
-pub use eval::{Scratch, Truth, evaluate, evaluate_by_code, literal_truth, literals_of};
+pub use eval::{Scratch, TrueRules, Truth, evaluate, evaluate_by_code, literal_truth, literals_of};
 pub use frame::{Frame, canonical};
 pub use mask::EligibilityMask;
 pub use statistics::{AttributeStatistics, Statistics, StatisticsBuilder};

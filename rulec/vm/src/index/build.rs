@@ -247,7 +247,8 @@ impl<'p> Layout<'p> {
                 next,
                 signal,
                 values: 0,
-                has_more: self.checks.binary_search_by_key(&head, |check| check.head).is_ok(),
+                has_more: false,
+                has_checks: self.checks.binary_search_by_key(&head, |check| check.head).is_ok(),
             };
             let mut held = 0;
             while let Some((_, change)) = changes.next_if(|change| change.0 == head) {

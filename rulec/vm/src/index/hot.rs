@@ -16,11 +16,11 @@ use super::ranges::{BLOCK, cuts_of};
 use crate::limits::{HOT_LITERALS_MAX, INDEX_ROWS_BYTES_MAX, RANGE_ROWS_BYTES_MAX};
 
 /// Nanoseconds to test a cold literal, branch missed included. Costs are measured by `benches/rules`.
-const COLD_TEST_NS: f32 = 25.0;
+const COLD_TEST_NS: f32 = 40.0;
 /// Nanoseconds to make one hot word literal true.
-const HOT_CHANGE_NS: f32 = 1.0;
+const HOT_CHANGE_NS: f32 = 0.5;
 /// Nanoseconds to reset or copy one hot literal.
-const HOT_COPY_NS: f32 = 0.06;
+const HOT_COPY_NS: f32 = 0.05;
 
 /// Nanoseconds to look one value up, and all members of a set.
 const LOOKUP_NS: f32 = 4.0;

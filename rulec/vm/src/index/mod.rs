@@ -85,8 +85,9 @@ struct Head {
     signal: u16,
     /// One bit for each of `changes`: what the literal becomes.
     values: u8,
-    /// Are there further changes or [`Check`]s?
+    /// Is there anything in `more`?
     has_more: bool,
+    has_checks: bool,
 }
 
 /// A hot literal and what it becomes.

@@ -121,6 +121,8 @@ impl Index {
                 change(one, next, scratch);
                 if one.has_more {
                     self.change_more(one, next, scratch);
+                }
+                if one.has_checks {
                     self.check(head, program, frame, scratch);
                 }
                 return;
