@@ -12,7 +12,7 @@ use tessera_wire::program::{
 };
 
 use crate::frame::Frame;
-use crate::index::{Lists, first_segment};
+use crate::index::first_segment;
 use crate::mask::EligibilityMask;
 use crate::verify::VerifiedProgram;
 
@@ -31,9 +31,11 @@ pub struct Scratch {
     pub(crate) steps: usize,
     /// One byte per hot literal of the index.
     pub(crate) truths: Box<[u8; 1 << 16]>,
-    /// Posting lists to be scanned.
-    pub(crate) pending: Vec<Lists>,
+    /// Posting lists to be scanned, of entries and of guarded entries: first, and one past the last.
+    pub(crate) pending: Vec<(u32, u32)>,
     pub(crate) pending_len: usize,
+    pub(crate) guarded: Vec<(u32, u32)>,
+    pub(crate) guarded_len: usize,
     /// Residuals whose code has run.
     pub(crate) ran: Vec<u64>,
 }
@@ -51,6 +53,8 @@ impl Default for Scratch {
             truths: Box::new([0; 1 << 16]),
             pending: Vec::new(),
             pending_len: 0,
+            guarded: Vec::new(),
+            guarded_len: 0,
             ran: Vec::new(),
         }
     }
@@ -143,12 +147,16 @@ impl Scratch {
         self.results.get(bit as usize / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1)
     }
 
-    /// Notes lists to be scanned; empty ones are overwritten by the next.
+    /// Notes lists to be scanned; an empty one is overwritten by the next.
     #[inline]
-    pub(crate) fn note(&mut self, lists: Lists) {
+    pub(crate) fn note(&mut self, entries: (u32, u32), guarded: (u32, u32)) {
         if let Some(place) = self.pending.get_mut(self.pending_len) {
-            *place = lists;
-            self.pending_len += usize::from(!lists.is_empty());
+            *place = entries;
+            self.pending_len += usize::from(entries.0 != entries.1);
+        }
+        if let Some(place) = self.guarded.get_mut(self.guarded_len) {
+            *place = guarded;
+            self.guarded_len += usize::from(guarded.0 != guarded.1);
         }
     }
 

@@ -25,7 +25,6 @@ use tessera_wire::program::LiteralId;
 
 pub(crate) use self::build::first_segment;
 use self::ranges::RangePlan;
-pub(crate) use self::run::Lists;
 use crate::verify::IndexSize;
 
 /// Number of filters in an entry.

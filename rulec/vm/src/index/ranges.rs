@@ -146,22 +146,16 @@ impl RangePlan {
         segment as u32
     }
 
-    /// The heads that a segment visits.
+    /// Heads of every level's node above a segment: one slice per level.
     #[inline]
-    pub(super) fn heads(&self, segment: u32) -> impl Iterator<Item = &u32> {
-        self.levels
-            .iter()
-            .scan(segment as u32, |node, level| {
-                let at = (level + *node) as usize;
-                *node >>= NODE_BITS;
-                Some(match (self.starts.get(at), self.starts.get(at + 1)) {
-                    (Some(from), Some(to)) => {
-                        self.references.get(*from as usize..*to as usize).unwrap_or_default()
-                    }
-                    _ => &[],
-                })
-            })
-            .flatten()
+    pub(super) fn heads(&self, segment: u32) -> impl Iterator<Item = &[u32]> {
+        self.levels.iter().zip(0..).map(move |(level, number)| {
+            let at = (level + (segment >> (NODE_BITS * number))) as usize;
+            match self.starts.get(at..at + 2) {
+                Some(&[from, to]) => self.references.get(from as usize..to as usize).unwrap_or_default(),
+                _ => &[],
+            }
+        })
     }
 
     /// Heads that one value visits at most.

@@ -11,31 +11,13 @@ use super::{AttributePlan, Entry, FILTERS, Head, Index, RESIDUAL, Shape, Work};
 use crate::eval::{Scratch, fires, truth};
 use crate::frame::{Frame, Slot};
 
-/// Slices of [`Index::entries`] and [`Index::guarded`]: first, and one past the last.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Lists {
-    entries: (u32, u32),
-    guarded: (u32, u32),
-}
-
-impl Lists {
-    #[inline]
-    fn between(one: &Head, next: &Head) -> Lists {
-        Lists { entries: (one.entries, next.entries), guarded: (one.guarded, next.guarded) }
-    }
-
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        (self.entries.0 == self.entries.1) & (self.guarded.0 == self.guarded.1)
-    }
-}
-
 impl Index {
     /// Buffers of [`Scratch`] that fit this index.
     pub(crate) fn prepare(&self, scratch: &mut Scratch) {
         // One more than ever counts: what need not be noted is written there.
-        scratch.pending.resize(self.visits_max + 1, Lists::default());
-        scratch.pending_len = 0;
+        scratch.pending.resize(self.visits_max + 1, (0, 0));
+        scratch.guarded.resize(self.visits_max + 1, (0, 0));
+        (scratch.pending_len, scratch.guarded_len) = (0, 0);
         scratch.ran.clear();
         scratch.ran.resize(self.programs.div_ceil(64), 0);
     }
@@ -55,11 +37,10 @@ impl Index {
         for bit in &self.constant {
             scratch.set(*bit);
         }
-        for number in 0..scratch.pending_len {
-            let Some(lists) = scratch.pending.get(number).copied() else { break };
-            self.scan(self.entries.get(lists.entries.0 as usize..lists.entries.1 as usize), scratch);
-            let guarded = self.guarded.get(lists.guarded.0 as usize..lists.guarded.1 as usize);
-            for entry in guarded.unwrap_or_default() {
+        self.scan(scratch);
+        for number in 0..scratch.guarded_len {
+            let Some(&(first, last)) = scratch.guarded.get(number) else { break };
+            for entry in self.guarded.get(first as usize..last as usize).unwrap_or_default() {
                 self.guarded(entry, program, frame, scratch);
             }
         }
@@ -98,9 +79,11 @@ impl Index {
     fn apply_range(&self, plan: u32, value: i64, scratch: &mut Scratch) {
         if let Some(plan) = self.ranges.get(plan as usize) {
             let segment = plan.apply(value, scratch.truths.as_mut_slice());
-            for head in plan.heads(segment) {
-                if let Some([one, next, ..]) = self.heads.get(*head as usize..) {
-                    scratch.note(Lists::between(one, next));
+            for of_node in plan.heads(segment) {
+                for head in of_node {
+                    if let Some([one, next, ..]) = self.heads.get(*head as usize..) {
+                        scratch.note((one.entries, next.entries), (one.guarded, next.guarded));
+                    }
                 }
             }
         }
@@ -158,15 +141,16 @@ impl Index {
     }
 
     /// Sets the results of entries whose filters all hold, without branching on them.
-    #[inline]
-    fn scan(&self, entries: Option<&[Entry]>, scratch: &mut Scratch) {
-        let Scratch { truths, results, steps, .. } = scratch;
-        let entries = entries.unwrap_or_default();
-        *steps += entries.len();
-        for entry in entries {
-            let is_true = holds(entry, truths);
-            if let Some(word) = results.get_mut(entry.target as usize / 64) {
-                *word |= u64::from(is_true) << (entry.target % 64);
+    fn scan(&self, scratch: &mut Scratch) {
+        let Scratch { truths, results, steps, pending, pending_len, .. } = scratch;
+        for (first, last) in pending.iter().take(*pending_len) {
+            let entries = self.entries.get(*first as usize..*last as usize).unwrap_or_default();
+            *steps += entries.len();
+            for entry in entries {
+                let is_true = holds(entry, truths);
+                if let Some(word) = results.get_mut(entry.target as usize / 64) {
+                    *word |= u64::from(is_true) << (entry.target % 64);
+                }
             }
         }
     }
@@ -222,7 +206,7 @@ fn change(one: &Head, next: &Head, scratch: &mut Scratch) {
     for (bit, number) in one.changes.iter().enumerate() {
         scratch.truths[usize::from(*number)] = one.values >> bit & 1;
     }
-    scratch.note(Lists::between(one, next));
+    scratch.note((one.entries, next.entries), (one.guarded, next.guarded));
 }
 
 /// One when all filters are true, else zero. Unused filters are number zero, which is always true.
