@@ -16,9 +16,14 @@ pub mod columnar;
 mod dictionary;
 mod eval;
 mod frame;
+mod index;
 pub mod limits;
+mod mask;
+mod statistics;
 mod verify;
 
-pub use eval::{Scratch, Truth, evaluate, literal_truth, literals_of};
+pub use eval::{Scratch, TrueRules, Truth, evaluate, evaluate_by_code, literal_truth, literals_of};
 pub use frame::{Frame, canonical};
-pub use verify::{CatalogBounds, Part, VerifiedProgram, VerifyError};
+pub use mask::EligibilityMask;
+pub use statistics::{AttributeStatistics, Statistics, StatisticsBuilder};
+pub use verify::{CatalogBounds, IndexSize, Part, VerifiedProgram, VerifyError, work_of};
