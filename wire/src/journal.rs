@@ -22,7 +22,7 @@ pub const HEADER_BYTES: usize = 28;
 /// Bytes before a record's payload.
 pub const RECORD_HEADER_BYTES: usize = 16;
 /// Version of the events in a segment.
-pub const SCHEMA: u16 = 1;
+pub const SCHEMA: u16 = 2;
 
 const MAGIC: [u8; 4] = *b"TSJ1";
 

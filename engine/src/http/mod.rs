@@ -12,6 +12,7 @@ pub(crate) mod behaviour;
 mod body;
 pub(crate) mod context;
 pub(crate) mod decide;
+pub(crate) mod erase;
 pub(crate) mod events;
 mod explanation;
 mod json;
