@@ -75,7 +75,7 @@ impl Index {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn apply_range(&self, plan: u32, value: i64, scratch: &mut Scratch) {
         if let Some(plan) = self.ranges.get(plan as usize) {
             let segment = plan.apply(value, scratch.truths.as_mut_slice());
@@ -89,7 +89,7 @@ impl Index {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn apply_word(
         &self,
         signal: SignalId,
@@ -114,6 +114,7 @@ impl Index {
         }
     }
 
+    #[inline(never)]
     fn check(&self, head: u32, program: &Program, frame: &Frame, scratch: &mut Scratch) {
         let first = self.checks.partition_point(|check| check.head < head);
         for check in self.checks[first..].iter().take_while(|check| check.head == head) {
@@ -134,6 +135,7 @@ impl Index {
         }
     }
 
+    #[inline(never)]
     fn change_more(&self, one: &Head, next: &Head, scratch: &mut Scratch) {
         for change in self.changes.get(one.more as usize..next.more as usize).unwrap_or_default() {
             scratch.truths[usize::from(change.number)] = u8::from(change.is_true);
