@@ -11,6 +11,7 @@ commands:
   ci                    run every check, stop at the first that fails
   tidy                  check the house rules: sizes, module docs, manifests, links
   record decide-http    measure decisions per second beside a bare server, write benches/record/decide-http.md
+  record rules          measure the matcher beside other engines, write benches/record/rules.md
 ";
 
 fn main() -> ExitCode {
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         ["ci"] => xtask::ci::run(&xtask::root()),
         ["tidy"] => tidy(),
         ["record", "decide-http", options @ ..] => xtask::record::decide_http(&xtask::root(), options),
+        ["record", "rules", options @ ..] => xtask::record::rules(&xtask::root(), options),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -2,12 +2,13 @@
 //!
 //! [`decide_http`] measures the engine beside the bare server, alternating, so that a machine that slows down slows both.
 //! Guarantees: every wait is bounded, every server is stopped on every path, and a round with a failed request is an error
-//! instead of a number.
+//! instead of a number. [`rules`] runs the matcher's benchmark.
 //!
-//! Not here: benches without a network (`benches/`, criterion).
+//! Not here: the benches themselves (`benches/`).
 
 mod machine;
 mod page;
+mod rules;
 mod server;
 mod wrk;
 
@@ -18,6 +19,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail, ensure};
 
 use self::page::Record;
+pub use self::rules::rules;
 use self::server::Server;
 use self::wrk::Round;
 
