@@ -4,6 +4,8 @@
 //!
 //! Not here: the benches (`time/`), the HTTP measurement (`cargo xtask record decide-http`) and its results (`record/`).
 
+pub mod audience;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 

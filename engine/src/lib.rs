@@ -16,6 +16,7 @@ mod linger;
 mod server;
 mod settings;
 pub mod snapshot_cell;
+pub mod user_store;
 mod watch;
 
 pub use server::{Engine, StartError};

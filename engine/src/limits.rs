@@ -36,3 +36,12 @@ pub const FREE_VALUES_MAX: usize = 256;
 pub const FORMATS_PER_PLACEMENT_MAX: usize = 16;
 /// Milliseconds between looks at the bundle, posterior and location files.
 pub const WATCH_INTERVAL_MS: u64 = 100;
+/// Counted events remembered per visitor: 8 bytes each. A visitor who sees more ads within a cap's window than this would
+/// be shown too many.
+pub const STAMPS_PER_VISITOR_MAX: usize = 96;
+/// Different things that are counted, over the life of a data directory. A bundle has at most 256 features.
+pub const COUNT_KEYS_MAX: usize = 65_536;
+/// Seconds after which an untouched cart counts as abandoned, unless the shop says so earlier.
+pub const ABANDONED_AFTER_SECS: u32 = 30 * 60;
+/// Seconds after which a visitor who does nothing is forgotten: 90 days, the longest window worth counting.
+pub const VISITOR_TTL_SECS: u32 = 90 * 86_400;

@@ -29,6 +29,7 @@ use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HEAD_READ_SECS_MAX};
 use crate::linger::Lingering;
 use crate::settings::EngineSettings;
 use crate::snapshot_cell::SnapshotCell;
+use crate::user_store::UserStore;
 use crate::watch::{WatchCounters, Watcher};
 
 /// How long open connections may finish their request when the engine stops.
@@ -105,7 +106,8 @@ impl Engine {
         let keys = Keys::load_or_create(&settings.key_directory)
             .map_err(|cause| StartError::Keys { directory: settings.key_directory.clone(), cause })?;
         let (journal, ends) = open_journal(&settings)?;
-        let snapshots = Arc::new(SnapshotCell::new(journal.announcer()));
+        let users = Arc::new(UserStore::new(settings.visitor_bytes_max));
+        let snapshots = Arc::new(SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users)));
         let geography = Arc::new(GeoCell::default());
         let zones = Arc::new(ZoneCell::default());
         let watch_counters = Arc::new(WatchCounters::default());
@@ -125,7 +127,7 @@ impl Engine {
             watch: watch_counters,
             more: Arc::new(more_metrics),
         };
-        let responder = Arc::new(responder(settings, snapshots, (geography, zones), keys.clone())?);
+        let responder = Arc::new(responder(settings, snapshots, (geography, zones, users), keys.clone())?);
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
@@ -172,7 +174,7 @@ impl Engine {
 fn responder(
     settings: EngineSettings,
     snapshots: Arc<SnapshotCell>,
-    (geography, zones): (Arc<GeoCell>, Arc<ZoneCell>),
+    (geography, zones, users): (Arc<GeoCell>, Arc<ZoneCell>, Arc<UserStore>),
     keys: Keys,
 ) -> Result<Responder, StartError> {
     let devices =
@@ -181,6 +183,7 @@ fn responder(
         snapshots,
         geography,
         zones,
+        users,
         devices,
         client_addresses: settings.client_addresses,
         consent: settings.consent,

@@ -44,6 +44,8 @@ pub struct EngineSettings {
     pub token_ttl_secs: u32,
     /// Which proxies may say who the client is.
     pub client_addresses: ClientAddrPolicy,
+    /// Bytes that remembering visitors may take.
+    pub visitor_bytes_max: usize,
     /// How consent signals are read.
     pub consent: Policy,
 }

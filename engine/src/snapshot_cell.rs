@@ -11,11 +11,42 @@ use tessera_engine_core::snapshot::Snapshot;
 use tessera_wire::posterior::PosteriorTable;
 
 use crate::journal::Announcer;
+use crate::user_store::{CountPlan, UserStore};
+
+/// A snapshot and what it reads of visitors: one value, so that a request sees both of one bundle.
+#[derive(Debug)]
+pub struct Live {
+    snapshot: Snapshot,
+    plan: Arc<CountPlan>,
+}
+
+impl Live {
+    /// A snapshot and the plan of its bundle, its keys numbered by `users`.
+    pub fn new(snapshot: Snapshot, users: &UserStore) -> Live {
+        let bundle = snapshot.bundle();
+        let plan = Arc::new(CountPlan::new(bundle.program().program(), bundle.source(), &users.keys));
+        Live { snapshot, plan }
+    }
+
+    /// What the bundle reads of a visitor and wants counted.
+    pub fn plan(&self) -> &CountPlan {
+        &self.plan
+    }
+}
+
+impl std::ops::Deref for Live {
+    type Target = Snapshot;
+
+    #[inline]
+    fn deref(&self) -> &Snapshot {
+        &self.snapshot
+    }
+}
 
 /// The live snapshot, absent until the first bundle.
-#[derive(Default)]
 pub struct SnapshotCell {
-    live: ArcSwapOption<Snapshot>,
+    live: ArcSwapOption<Live>,
+    users: Arc<UserStore>,
     publishing: Mutex<Publishing>,
 }
 
@@ -23,20 +54,20 @@ pub struct SnapshotCell {
 #[derive(Default)]
 struct Publishing {
     table: PosteriorTable,
-    retired: Vec<Arc<Snapshot>>,
+    retired: Vec<Arc<Live>>,
     announcer: Option<Announcer>,
 }
 
 impl SnapshotCell {
-    /// A cell whose publications are announced to the journal before they go live.
-    pub fn new(announcer: Announcer) -> SnapshotCell {
-        let publishing = Publishing { announcer: Some(announcer), ..Publishing::default() };
-        SnapshotCell { live: ArcSwapOption::empty(), publishing: Mutex::new(publishing) }
+    /// A cell whose publications are announced to the journal, if there is one, before they go live.
+    pub fn new(announcer: Option<Announcer>, users: Arc<UserStore>) -> SnapshotCell {
+        let publishing = Publishing { announcer, ..Publishing::default() };
+        SnapshotCell { live: ArcSwapOption::empty(), users, publishing: Mutex::new(publishing) }
     }
 
     /// What is live now. Wait-free.
     #[inline]
-    pub fn load(&self) -> Guard<Option<Arc<Snapshot>>> {
+    pub fn load(&self) -> Guard<Option<Arc<Live>>> {
         self.live.load()
     }
 
@@ -47,7 +78,7 @@ impl SnapshotCell {
             announcer.announce(bundle.names());
         }
         let snapshot = Snapshot::new(Arc::new(bundle), &publishing.table);
-        self.replace(snapshot, &mut publishing);
+        self.replace(Live::new(snapshot, &self.users), &mut publishing);
     }
 
     /// Makes a posterior table live. It is kept for the next bundle too.
@@ -57,8 +88,9 @@ impl SnapshotCell {
         let live = self.live.load_full();
         if let Some(live) = live {
             let snapshot = Snapshot::new(live.shared_bundle(), &publishing.table);
+            let plan = Arc::clone(&live.plan);
             drop(live);
-            self.replace(snapshot, &mut publishing);
+            self.replace(Live { snapshot, plan }, &mut publishing);
         }
     }
 
@@ -68,8 +100,8 @@ impl SnapshotCell {
         publishing.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }
 
-    fn replace(&self, snapshot: Snapshot, publishing: &mut Publishing) {
-        let old = self.live.swap(Some(Arc::new(snapshot)));
+    fn replace(&self, live: Live, publishing: &mut Publishing) {
+        let old = self.live.swap(Some(Arc::new(live)));
         publishing.retired.extend(old);
         publishing.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
     }

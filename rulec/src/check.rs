@@ -4,23 +4,34 @@
 //! once, with its place and what to write instead. Not here: syntax (`crate::parser`), size limits of programs
 //! (verification), running test blocks (`crate::testing`).
 
+mod action;
+mod catalog;
 mod condition;
 mod consent;
+mod count;
 mod rule;
+mod schedule;
 mod test;
 mod value;
 mod vocabulary;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ast::{File, Name, SegmentItem};
+use ahash::{AHashMap, AHashSet};
+use tessera_rulevm::limits::SEGMENTS_MAX;
+use tessera_wire::program::{Feature, SignalId};
+
+use crate::ast::{ExpectKind, File, Name, SegmentItem};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostic, LineIndex, Place, Sink};
+use crate::diagnostic::{Diagnostic, LineIndex, Place, Sink, SourceFile};
 use crate::hir::{Condition, Unit};
+use crate::nearest::nearest;
 use crate::{Extra, Names};
 
-pub(crate) use test::{Expected, Given, TypedTest};
-use vocabulary::Vocabulary;
+use catalog::CatalogIndex;
+pub(crate) use test::{Expected, Given, Reason, TypedTest};
+pub(crate) use value::describe;
+pub(crate) use vocabulary::Vocabulary;
 
 /// The whole program, typed, and what the tests and the source map need besides.
 #[derive(Debug, Default)]
@@ -28,45 +39,55 @@ pub(crate) struct Checked {
     pub(crate) unit: Unit,
     /// Source rules in order: name, place, and when their body applies.
     pub(crate) sources: Vec<Source>,
+    /// What signals hold in tests that do not say.
+    pub(crate) defaults: Vec<(SignalId, test::Preset)>,
     /// Test blocks that can be run.
     pub(crate) tests: Vec<TypedTest>,
+    /// Where the name of each of the unit's segments stands.
+    pub(crate) segment_places: Vec<Place>,
+    /// Declared attributes that nothing reads, in order of name.
+    unused_attributes: Vec<(String, Place)>,
+}
+
+impl Checked {
+    pub(crate) fn report_unused_attributes(&self, sink: &mut Sink) {
+        for (name, place) in &self.unused_attributes {
+            let message = format!("attribute `{name}` is not used");
+            sink.push(Diagnostic::new(Code::W071, *place, message).label("nothing reads it"));
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) place: Place,
-    pub(crate) guard: Condition,
+    /// Kept only where a test asks for it.
+    pub(crate) guard: Option<Condition>,
 }
 
 pub(crate) struct Checker<'a> {
     names: &'a Names,
     catalog: CatalogIndex<'a>,
+    sources: &'a [SourceFile],
     sink: &'a mut Sink,
     vocabulary: Vocabulary,
     segments: BTreeMap<String, Segment<'a>>,
+    /// Declared events.
+    events: BTreeMap<&'a str, Place>,
+    /// Source indices of rules by name, and the names in order.
+    rule_sources: AHashMap<&'a str, u32>,
+    rule_names: Vec<&'a str>,
+    /// The rule being checked, if it has a name.
+    this_rule: Option<(u32, &'a str)>,
+    /// Rules whose conditions some test asks about.
+    tested_rules: AHashSet<&'a str>,
+    features: Vec<Feature>,
+    has_too_many_features: bool,
     /// Nodes of the condition being built, its segments expanded.
     nodes: usize,
     /// Nodes of all conditions so far.
     program_nodes: usize,
-}
-
-/// Catalog names by text: a catalog can have as many creatives as there are rules that name one.
-struct CatalogIndex<'a> {
-    placements: HashMap<&'a str, u32>,
-    templates: HashMap<&'a str, u32>,
-    creatives: HashMap<&'a str, u32>,
-}
-
-impl<'a> CatalogIndex<'a> {
-    fn new(names: &'a Names) -> CatalogIndex<'a> {
-        let index = |list: &'a [String]| list.iter().map(String::as_str).zip(0u32..).collect();
-        CatalogIndex {
-            placements: index(&names.placements),
-            templates: index(&names.templates),
-            creatives: index(&names.creatives),
-        }
-    }
 }
 
 /// A segment on its way from text to condition.
@@ -87,31 +108,31 @@ enum SegmentState {
 /// Checks all files together.
 pub(crate) fn check<'a>(
     files: &'a [File],
+    sources: &'a [SourceFile],
     names: &'a Names,
     extras: &[Extra],
     lines: &LineIndex,
     sink: &'a mut Sink,
 ) -> Checked {
-    let mut checker = Checker {
-        names,
-        catalog: CatalogIndex::new(names),
-        sink,
-        vocabulary: Vocabulary::new(),
-        segments: BTreeMap::new(),
-        nodes: 0,
-        program_nodes: 0,
-    };
+    let mut checker = Checker::new(sources, names, sink);
     let mut checked = Checked::default();
     for file in files {
         checker.purposes(&file.purposes);
+        checker.events(&file.events);
         file.attributes.iter().for_each(|item| checker.declare(item));
     }
     checked.unit.words = checker.extras(extras);
+    checker.collect_rules(files);
     checker.collect_segments(files);
     checked.unit.segments = checker.all_segments();
     checker.rules(files, lines, &mut checked);
     checker.tests(files, &mut checked);
+    let places = checked.unit.segments.iter().map(|(name, _)| checker.segments.get(name));
+    checked.segment_places =
+        places.map(|segment| segment.map_or(Place::NOWHERE, |segment| segment.item.name.place)).collect();
+    checked.unused_attributes = checker.vocabulary.unused();
     checked.unit.signals = checker.vocabulary.signals();
+    checked.unit.features = std::mem::take(&mut checker.features);
     // What is missing is known only when everything else was understood.
     if !checker.sink.has_errors() {
         checker.report_unused_segments();
@@ -120,18 +141,85 @@ pub(crate) fn check<'a>(
     checked
 }
 
+/// Everything that conditions of these files can name, whatever else is wrong with them.
+pub(crate) fn vocabulary_of(files: &[File], names: &Names) -> Vocabulary {
+    let mut sink = Sink::default();
+    let mut checker = Checker::new(&[], names, &mut sink);
+    files.iter().flat_map(|file| &file.attributes).for_each(|item| checker.declare(item));
+    checker.vocabulary
+}
+
 /// Also how [`crate::Compiled::mark_segment_used`] finds the warning again.
 pub(crate) fn unused_segment_message(name: &str) -> String {
     format!("segment \"{name}\" is not used")
 }
 
 impl<'a> Checker<'a> {
+    fn new(sources: &'a [SourceFile], names: &'a Names, sink: &'a mut Sink) -> Checker<'a> {
+        Checker {
+            names,
+            catalog: CatalogIndex::new(names),
+            sources,
+            sink,
+            vocabulary: Vocabulary::new(),
+            segments: BTreeMap::new(),
+            events: BTreeMap::new(),
+            rule_sources: AHashMap::new(),
+            rule_names: Vec::new(),
+            this_rule: None,
+            tested_rules: AHashSet::new(),
+            features: Vec::new(),
+            has_too_many_features: false,
+            nodes: 0,
+            program_nodes: 0,
+        }
+    }
+
+    /// The nearest candidate, unless nobody would read the suggestion.
+    fn near<'n>(&self, name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+        if self.sink.is_full() { None } else { nearest(name, candidates) }
+    }
+
+    /// What is written at a place.
+    fn source_text(&self, place: Place) -> Option<&'a str> {
+        self.sources.get(place.file as usize)?.text.get(place.range())
+    }
+
+    /// Every rule gets its source index before any is checked, because counts may refer to later ones. An index is only
+    /// wrong when a rule is left out, and then there is an error.
+    fn collect_rules(&mut self, files: &'a [File]) {
+        for (item, source) in files.iter().flat_map(|file| &file.rules).zip(0u32..) {
+            if !item.is_one_line {
+                self.rule_sources.entry(&item.name.text).or_insert(source);
+                self.rule_names.push(&item.name.text);
+            }
+        }
+        for expect in files.iter().flat_map(|file| &file.tests).flat_map(|test| &test.expects) {
+            if let ExpectKind::Rule(name, ..) = &expect.kind {
+                self.tested_rules.insert(&name.text);
+            }
+        }
+    }
+
+    fn events(&mut self, events: &'a [Name]) {
+        for name in events {
+            if let Some(first) = self.events.insert(&name.text, name.place) {
+                self.report_twice("event", name, first);
+            }
+        }
+    }
+
     fn collect_segments(&mut self, files: &'a [File]) {
         for item in files.iter().flat_map(|file| &file.segments) {
             if let Some(first) = self.segments.get(&item.name.text) {
                 let first = first.item.name.place;
                 self.report_twice("segment", &item.name, first);
                 continue;
+            }
+            if self.segments.len() == SEGMENTS_MAX {
+                let message = format!("more than {SEGMENTS_MAX} segments");
+                self.sink.push(Diagnostic::new(Code::E080, item.name.place, message));
+                return;
             }
             let segment = Segment { item, state: SegmentState::Unvisited, is_used: false };
             self.segments.insert(item.name.text.clone(), segment);
@@ -171,24 +259,17 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Names of rules seen so far must be told apart.
-    fn is_new_rule_name(&mut self, seen: &mut BTreeMap<String, Place>, name: &Name) -> bool {
-        if let Some(first) = seen.get(&name.text) {
-            let first = *first;
-            self.report_twice("rule", name, first);
-            return false;
-        }
-        seen.insert(name.text.clone(), name.place);
-        true
-    }
-
     fn extras(&mut self, extras: &[Extra]) -> Vec<String> {
         let mut words = BTreeSet::new();
         for extra in extras {
             let name = Name { text: extra.attribute.clone(), place: Place::NOWHERE };
             if let Some(attribute) = self.attribute(&name) {
                 self.vocabulary.signal(attribute);
-                words.extend(extra.words.iter().filter(|word| self.is_word_of(attribute, word)).cloned());
+                let is_caseless = self.vocabulary.entry(attribute).is_caseless;
+                for word in extra.words.iter().filter(|word| self.is_word_of(attribute, word)) {
+                    words.insert(value::comparable(word, is_caseless));
+                    words.insert(word.clone());
+                }
             }
         }
         words.into_iter().collect()

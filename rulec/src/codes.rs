@@ -16,12 +16,16 @@ pub enum Code {
     E005,
     E006,
     E007,
+    E008,
     E020,
     E030,
     E031,
     E032,
     E033,
     E034,
+    E035,
+    E036,
+    E037,
     E040,
     E041,
     E042,
@@ -33,11 +37,20 @@ pub enum Code {
     E048,
     E049,
     E050,
+    W050,
     W051,
     W052,
+    E053,
+    W054,
+    W055,
+    W056,
+    W057,
+    W058,
     E060,
     W061,
+    E062,
     W070,
+    W071,
     E080,
     E090,
     E091,
@@ -60,7 +73,17 @@ impl Code {
     /// Whether this code stops the bundle.
     pub fn severity(self) -> Severity {
         match self {
-            Code::W051 | Code::W052 | Code::W061 | Code::W070 => Severity::Warning,
+            Code::W050
+            | Code::W051
+            | Code::W052
+            | Code::W054
+            | Code::W055
+            | Code::W056
+            | Code::W057
+            | Code::W058
+            | Code::W061
+            | Code::W070
+            | Code::W071 => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -82,7 +105,7 @@ const fn entry(code: Code, title: &'static str, explanation: &'static str, examp
 }
 
 /// Every code, in the order of [`Code`].
-pub const REGISTRY: [Entry; 32] = [
+pub const REGISTRY: [Entry; 45] = [
     entry(
         Code::E001,
         "unclosed text",
@@ -110,9 +133,9 @@ pub const REGISTRY: [Entry; 32] = [
     entry(
         Code::E005,
         "too much source",
-        "One file has at most 4 MiB, one compilation at most 10,000 files, one text at most 1,024 bytes. \
+        "One file has at most 64 MiB, one compilation at most 10,000 files, one text at most 1,024 bytes. \
          Split large rule sets by campaign.",
-        "(a file of 5 MiB)",
+        "(a file of 65 MiB)",
     ),
     entry(
         Code::E006,
@@ -125,6 +148,12 @@ pub const REGISTRY: [Entry; 32] = [
         "condition too large",
         "With its segments expanded a condition has more than 10,000 tests. Use lists (`in (a, b, c)`) instead of long `or` chains.",
         "segment \"a\" { segment(\"b\") segment(\"b\") }",
+    ),
+    entry(
+        Code::E008,
+        "impossible date or time",
+        "The calendar has no such day, or the day no such time. Dates are written 2026-11-27, times 23:59.",
+        "rule \"x\" { active from 2026-02-30 then no ad }",
     ),
     entry(
         Code::E020,
@@ -163,6 +192,26 @@ pub const REGISTRY: [Entry; 32] = [
         "rule \"x\" priority 1 priority 2 { then no ad }",
     ),
     entry(
+        Code::E035,
+        "a type that rules never see",
+        "Network addresses identify people, so no attribute holds one. What is derived from them does: country, region, city.",
+        "attribute address : ip from request",
+    ),
+    entry(
+        Code::E036,
+        "a date in visitor time",
+        "A campaign starts and ends at one moment for everybody, so dates need a fixed time zone. Hours of the week may follow \
+         the visitor's clock.",
+        "rule \"x\" { active from 2026-11-27 in visitor time then no ad }",
+    ),
+    entry(
+        Code::E037,
+        "only a rule with a name can do this",
+        "Caps, `this rule` and default salts go by the rule's name, so that they survive changes of the file. Segments and \
+         one-line rules have none.",
+        "when impressions of this rule today < 3 then no ad",
+    ),
+    entry(
         Code::E040,
         "unknown attribute",
         "Rules read built-in signals and attributes declared with `attribute`. Nothing else has a type, an origin or a consent purpose.",
@@ -171,13 +220,14 @@ pub const REGISTRY: [Entry; 32] = [
     entry(
         Code::E041,
         "unknown value of a closed list",
-        "The attribute has a closed list of values (`one of`, countries, languages) and this is not among them.",
+        "The attribute has a closed list of values (`one of`, countries, languages, currencies, time zones) and this is not among them.",
         "when device.type is moblie then no ad",
     ),
     entry(
         Code::E042,
-        "unknown segment, purpose or rule",
-        "The name refers to something that no rule file defines, or to a consent purpose that does not exist.",
+        "unknown segment, purpose, rule or event",
+        "The name refers to something that no rule file defines, or to a consent purpose that does not exist. \
+         Once one `event` is declared, all that are counted must be.",
         "when segment(\"lyoal\") then no ad",
     ),
     entry(
@@ -200,8 +250,8 @@ pub const REGISTRY: [Entry; 32] = [
     ),
     entry(
         Code::E046,
-        "unknown placement, template, creative or offer",
-        "The catalog has nothing of this name.",
+        "unknown name in the catalog",
+        "The catalog has no placement, template, creative, offer, campaign, slot or asset of this name.",
         "when age > 5 then show creative \"heor\"",
     ),
     entry(
@@ -229,6 +279,12 @@ pub const REGISTRY: [Entry; 32] = [
         "when age in 24..18 then no ad",
     ),
     entry(
+        Code::W050,
+        "a condition that is never true",
+        "The conditions contradict one another, so nobody can ever satisfy them. Mostly an `and` that should be an `or`.",
+        "when age < 18 and age > 65 then no ad",
+    ),
+    entry(
         Code::W051,
         "value outside the declared range",
         "The attribute is declared with bounds, and the value lies outside: the test is always or never true.",
@@ -239,6 +295,44 @@ pub const REGISTRY: [Entry; 32] = [
         "two tiers take the same boundary",
         "Ranges include both ends, so a value on the shared end belongs to the tier that comes first. Write `..<` to say so.",
         "cart.value in 50 EUR .. 100 EUR -> …  cart.value >= 100 EUR -> …",
+    ),
+    entry(
+        Code::E053,
+        "shares that do not fit",
+        "A share lies between 0% and 100% with at most four decimals, and the arms of a split add up to at most 100%.",
+        "then split by user salt \"s\" { 60% creative \"a\", 60% creative \"b\" }",
+    ),
+    entry(
+        Code::W054,
+        "a split leaves people over",
+        "The arms add up to less than 100%. The rule does not match for the rest; as a `control` arm they could be compared.",
+        "then split by user salt \"s\" { 40% creative \"a\", 40% creative \"b\" }",
+    ),
+    entry(
+        Code::W055,
+        "a condition that is always true",
+        "The conditions leave nobody out, not even visitors of whom nothing is known. Mostly an `or` that should be an `and`.",
+        "when country is known or country is unknown then no ad",
+    ),
+    entry(
+        Code::W056,
+        "a rule or tier that is never the first choice",
+        "Whoever satisfies it also satisfies one that is asked earlier and does the same kind of thing, so it decides only when \
+         that one may not be shown.",
+        "rule \"a\" priority 2 { when age > 18 then no ad } rule \"b\" { when age > 30 then no ad }",
+    ),
+    entry(
+        Code::W057,
+        "two rules of the same priority",
+        "Some visitors satisfy both, and they show different things, so only the order of the files decides. The message names \
+         such a visitor.",
+        "rule \"a\" { when country is RO then no ad } rule \"b\" { when hour > 3 then show creative \"x\" }",
+    ),
+    entry(
+        Code::W058,
+        "a gap between tiers",
+        "The tiers divide the values of one attribute and leave some between them to nobody.",
+        "cart.value in 50 EUR ..< 100 EUR -> …  cart.value > 100 EUR -> …",
     ),
     entry(
         Code::E060,
@@ -254,10 +348,23 @@ pub const REGISTRY: [Entry; 32] = [
         "rule \"x\" for placement \"home\" { when age >= 18 then show creative \"a\" }",
     ),
     entry(
+        Code::E062,
+        "personal data in an ad without guaranteed consent",
+        "`with` puts the value of an attribute into the ad, but the rule can match without the consent that the attribute needs. \
+         Test the attribute in the condition, for instance with `is known`.",
+        "rule \"x\" { then show template \"hero\" with product last_viewed }",
+    ),
+    entry(
         Code::W070,
         "unused segment",
         "No rule and no other segment refers to it.",
         "segment \"lonely\" { country is RO }",
+    ),
+    entry(
+        Code::W071,
+        "unused attribute",
+        "It is declared, but no rule, segment or test reads it.",
+        "attribute shoe_size : number from request",
     ),
     entry(
         Code::E080,

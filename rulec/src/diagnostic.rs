@@ -64,6 +64,15 @@ pub struct Label {
     pub text: String,
 }
 
+/// A replacement that makes a diagnostic go away: what an editor offers as a quick fix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What is replaced; empty to insert.
+    pub place: Place,
+    /// What stands there afterwards.
+    pub text: String,
+}
+
 /// One message: what is wrong, where, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -83,6 +92,19 @@ pub struct Diagnostic {
     pub secondary: Vec<Label>,
     /// What to do about it.
     pub help: Vec<String>,
+    /// Replacements that would do; each is an alternative.
+    pub fixes: Vec<Fix>,
+}
+
+impl Fix {
+    /// Names are compared without their quotes; what replaces a quoted one is quoted too.
+    fn keep_quotes(&mut self, files: &[SourceFile]) {
+        let replaced = files.get(self.place.file as usize).and_then(|file| file.text.get(self.place.range()));
+        let is_quoted = |text: &str| text.starts_with('"');
+        if replaced.is_some_and(is_quoted) && !is_quoted(&self.text) {
+            self.text = format!("\"{}\"", self.text.replace('\\', "\\\\").replace('"', "\\\""));
+        }
+    }
 }
 
 impl Diagnostic {
@@ -97,7 +119,13 @@ impl Diagnostic {
             label: String::new(),
             secondary: Vec::new(),
             help: Vec::new(),
+            fixes: Vec::new(),
         }
+    }
+
+    /// What it is about.
+    pub fn place(&self) -> Place {
+        Place { file: self.file, start: self.span.start as u32, end: self.span.end as u32 }
     }
 
     /// Adds the remark beside the carets.
@@ -121,22 +149,32 @@ impl Diagnostic {
         self
     }
 
-    /// Adds ``did you mean `name`?`` when there is a near name.
+    /// Adds a replacement that an editor can offer.
+    #[must_use]
+    pub fn fix(mut self, place: Place, text: impl Into<String>) -> Diagnostic {
+        self.fixes.push(Fix { place, text: text.into() });
+        self
+    }
+
+    /// Adds ``did you mean `name`?`` when there is a near name, and offers to write it.
     #[must_use]
     pub fn did_you_mean(self, name: Option<&str>) -> Diagnostic {
-        match name {
-            Some(name) => self.help(format!("did you mean `{name}`?")),
-            None => self,
-        }
+        let Some(name) = name else { return self };
+        let place = self.place();
+        self.help(format!("did you mean `{name}`?")).fix(place, name)
+    }
+
+    /// A word stands where a keyword is expected and looks like one.
+    pub(crate) fn misspelt(place: Place, written: &str, meant: &str) -> Diagnostic {
+        Diagnostic::new(Code::E031, place, format!("`{written}` is not a keyword"))
+            .label(format!("`{meant}` is expected here"))
+            .did_you_mean(Some(meant))
     }
 
     /// Plain text with the source line and carets, in the manner of rustc. Ends with a line break.
     pub fn render(&self, files: &[SourceFile]) -> String {
         let code = self.code.to_string();
-        let mut labels = vec![Label {
-            place: Place { file: self.file, start: self.span.start as u32, end: self.span.end as u32 },
-            text: self.label.clone(),
-        }];
+        let mut labels = vec![Label { place: self.place(), text: self.label.clone() }];
         labels.extend(self.secondary.iter().cloned());
         let Diagnostic { severity, message, help, .. } = self;
         Snippet { severity: *severity, code: &code, message, labels: &labels, help }.render(files)
@@ -166,12 +204,19 @@ impl Snippet<'_> {
             Severity::Warning => "warning",
         };
         let mut out = format!("{severity}[{}]: {}\n", self.code, self.message);
-        let lines = self.labels.iter().filter_map(|label| line_of(files, label.place));
-        let width = lines.map(|line| line.number.to_string().len()).max().unwrap_or(1);
-        for (index, label) in self.labels.iter().enumerate() {
-            if let Some(line) = line_of(files, label.place) {
-                let is_new_file = index == 0 || self.labels[index - 1].place.file != label.place.file;
-                render_label(&mut out, width, &line, label, is_new_file, if index == 0 { '^' } else { '-' });
+        let lines: Vec<Marked<'_>> = marked_lines(files, self.labels);
+        let width = lines.iter().map(|marked| marked.line.number.to_string().len()).max().unwrap_or(1);
+        let mut last_file = None;
+        for marked in &lines {
+            let Line { path, number, column, text, .. } = &marked.line;
+            if last_file != Some(marked.file) {
+                out.push_str(&format!("{:width$}--> {path}:{number}:{column}\n{:width$} |\n", "", ""));
+            }
+            last_file = Some(marked.file);
+            out.push_str(&format!("{number:width$} | {}\n", text.replace('\t', " ")));
+            for row in &marked.rows {
+                out.push_str(format!("{:width$} | {}", "", row_text(row)).trim_end());
+                out.push('\n');
             }
         }
         for help in self.help {
@@ -181,12 +226,74 @@ impl Snippet<'_> {
     }
 }
 
+/// A source line and the marks under it.
+struct Marked<'a> {
+    file: u32,
+    line: Line<'a>,
+    /// Rows of marks with their remarks: column, counted from zero, and text.
+    rows: Vec<Vec<(usize, String)>>,
+}
+
+/// Columns between a remark and the next mark in the same row.
+const MARK_GAP: usize = 2;
+
+/// The lines to show. Labels of one line that follow one another share it, and a row of marks where they fit.
+fn marked_lines<'a>(files: &'a [SourceFile], labels: &[Label]) -> Vec<Marked<'a>> {
+    let mut lines: Vec<Marked<'a>> = Vec::new();
+    for (index, label) in labels.iter().enumerate() {
+        let Some(line) = line_of(files, label.place) else { continue };
+        let mark = if index == 0 { "^" } else { "-" };
+        let text = format!("{} {}", mark.repeat(line.carets), label.text);
+        let (start, text) = (line.column - 1 - line.cut, text.trim_end().to_owned());
+        match lines.last_mut() {
+            Some(last)
+                if last.file == label.place.file
+                    && (last.line.number, last.line.cut) == (line.number, line.cut) =>
+            {
+                put_in_row(&mut last.rows, start, text);
+            }
+            _ => {
+                let rows = vec![vec![(start, text)]];
+                lines.push(Marked { file: label.place.file, line, rows });
+            }
+        }
+    }
+    lines
+}
+
+fn put_in_row(rows: &mut Vec<Vec<(usize, String)>>, start: usize, text: String) {
+    let end = start + text.chars().count();
+    let is_free = |row: &Vec<(usize, String)>| {
+        row.iter()
+            .all(|(other, text)| end + MARK_GAP <= *other || other + text.chars().count() + MARK_GAP <= start)
+    };
+    match rows.last_mut().filter(|row| is_free(row)) {
+        Some(row) => row.push((start, text)),
+        None => rows.push(vec![(start, text)]),
+    }
+}
+
+fn row_text(row: &[(usize, String)]) -> String {
+    let mut marks: Vec<&(usize, String)> = row.iter().collect();
+    marks.sort_by_key(|(start, _)| *start);
+    let (mut out, mut at) = (String::new(), 0);
+    for (start, text) in marks {
+        out.push_str(&" ".repeat(start.saturating_sub(at)));
+        out.push_str(text);
+        at = start + text.chars().count();
+    }
+    out
+}
+
 /// The line a place starts in.
 struct Line<'a> {
     path: &'a str,
     number: usize,
     column: usize,
+    /// The line, or the part of a long one around the mark.
     text: &'a str,
+    /// Characters left out before `text`.
+    cut: usize,
     carets: usize,
 }
 
@@ -198,29 +305,22 @@ fn line_of(files: &[SourceFile], place: Place) -> Option<Line<'_>> {
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
     let end = floor_boundary(text, place.end as usize).clamp(start, line_end);
-    let carets = text[start..end].chars().count().max(1);
-    let line = text[line_start..line_end].trim_end();
-    Some(Line { path: &file.path, number, column, text: line, carets })
+    let (from, to) = window(text, line_start, start, line_end);
+    let carets = text[start..end.min(to).max(start)].chars().count().max(1);
+    let (cut, line) = (text[line_start..from].chars().count(), text[from..to].trim_end());
+    Some(Line { path: &file.path, number, column, text: line, cut, carets })
 }
 
-fn render_label(
-    out: &mut String,
-    width: usize,
-    line: &Line<'_>,
-    label: &Label,
-    is_new_file: bool,
-    mark: char,
-) {
-    let Line { path, number, column, .. } = line;
-    if is_new_file {
-        out.push_str(&format!("{:width$}--> {path}:{number}:{column}\n{:width$} |\n", "", ""));
+/// The bytes of a line to show: all of it, or of a long line some characters before `at` and more after it.
+fn window(text: &str, line_start: usize, at: usize, line_end: usize) -> (usize, usize) {
+    let is_long = text[line_start..line_end].chars().nth(limits::LINE_CHARS_MAX).is_some();
+    if !is_long {
+        return (line_start, line_end);
     }
-    let text = line.text.replace('\t', " ");
-    out.push_str(&format!("{number:width$} | {text}\n"));
-    let marks = mark.to_string().repeat(line.carets);
-    let under = format!("{:width$} | {:indent$}{marks} {}", "", "", label.text, indent = column - 1);
-    out.push_str(under.trim_end());
-    out.push('\n');
+    let before = text[line_start..at].char_indices().rev().nth(limits::LINE_CHARS_MAX / 3);
+    let from = before.map_or(line_start, |(offset, _)| line_start + offset);
+    let after = text[from..line_end].char_indices().nth(limits::LINE_CHARS_MAX);
+    (from, after.map_or(line_end, |(offset, _)| from + offset))
 }
 
 /// Line and column of a byte, both counted from one, the column in characters.
@@ -230,7 +330,7 @@ pub fn line_column(text: &str, byte: usize) -> (usize, usize) {
     let byte = floor_boundary(text, byte);
     let before = &text[..byte];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    (before.bytes().filter(|byte| *byte == b'\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 fn floor_boundary(text: &str, byte: usize) -> usize {
@@ -282,12 +382,20 @@ impl Sink {
         }
     }
 
+    /// Would another diagnostic be dropped? Then looking for suggestions is wasted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors > 0 && self.list.len() >= limits::DIAGNOSTICS_MAX
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.errors > 0
     }
 
     /// All diagnostics in source order.
-    pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn into_sorted(mut self, files: &[SourceFile]) -> Vec<Diagnostic> {
+        for fix in self.list.iter_mut().flat_map(|diagnostic| &mut diagnostic.fixes) {
+            fix.keep_quotes(files);
+        }
         self.list.sort_by_key(|diagnostic| (diagnostic.file, diagnostic.span.start, diagnostic.code));
         self.list
     }
@@ -332,6 +440,19 @@ mod tests {
     }
 
     #[test]
+    fn of_a_long_line_the_part_around_the_mark_is_shown() {
+        let text = format!("{}é!{}", "ab ".repeat(100_000), " cd".repeat(100_000));
+        let files = [SourceFile { path: "a".into(), text }];
+        let place = Place { file: 0, start: 300_000, end: 300_003 };
+        let text = Diagnostic::new(Code::E030, place, "m").label("l").render(&files);
+        assert!(text.len() < 1_000, "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        let column = lines[4].chars().position(|mark| mark == '^').unwrap();
+        assert_eq!(lines[3].chars().skip(column).take(2).collect::<String>(), "é!");
+        assert!(lines[4].ends_with("^^ l"));
+    }
+
+    #[test]
     fn the_first_error_is_never_lost() {
         let mut sink = Sink::default();
         for _ in 0..limits::DIAGNOSTICS_MAX + 5 {
@@ -339,7 +460,7 @@ mod tests {
         }
         sink.push(Diagnostic::new(Code::E030, Place::NOWHERE, "e"));
         assert!(sink.has_errors());
-        let list = sink.into_sorted();
+        let list = sink.into_sorted(&[]);
         assert_eq!(list.len(), limits::DIAGNOSTICS_MAX);
         assert!(list.iter().any(|diagnostic| diagnostic.code == Code::E030));
     }

@@ -3,7 +3,9 @@
 //! Guarantees (by construction in `crate::check`): a test fits the type of its signal, ranges are sorted and disjoint,
 //! depth and size are bounded by [`crate::limits`].
 
-use tessera_wire::catalog::PlacementId;
+use std::sync::Arc;
+
+use tessera_wire::catalog::{AssetId, PlacementId};
 use tessera_wire::program::{Attribute, Polarity, RuleClass, SignalId};
 
 use crate::diagnostic::Place;
@@ -27,10 +29,24 @@ pub enum Type {
     Country,
     /// A primary language subtag.
     Language,
+    /// An ISO 4217 currency code.
+    Currency,
+    /// An IANA time zone name.
+    Timezone,
     /// A set of texts.
     Set,
+    /// A set of words of a closed list.
+    SetOf(Vec<String>),
     /// A point in time.
     Time,
+    /// A span of time.
+    Duration,
+    /// A dotted version.
+    Version,
+    /// A sticky bucket, as a percentage of the people or requests.
+    Bucket,
+    /// The minute of the week in some zone.
+    MinuteOfWeek,
 }
 
 /// A signal that the program reads.
@@ -38,6 +54,8 @@ pub enum Type {
 pub struct Signal {
     /// Its type, for printing.
     pub ty: Type,
+    /// What a number counts, such as `km`; often empty.
+    pub unit: String,
     /// As the program will declare it; lowering decides `needs_text`.
     pub attribute: Attribute,
 }
@@ -104,6 +122,43 @@ pub enum Action {
     Plain(tessera_wire::program::Action),
     /// Report this word.
     Tag(String),
+    /// Put this asset into the slot of this name.
+    Pin {
+        /// Name of the slot.
+        slot: String,
+        /// What fills it.
+        asset: AssetId,
+    },
+    /// Fill a parameter of the shown template.
+    Bind {
+        /// Name of the parameter.
+        parameter: String,
+        /// With what.
+        value: Bound,
+    },
+    /// Let a bandit do one of these.
+    Choose {
+        /// Its name.
+        bandit: String,
+        /// What it chooses from.
+        arms: Vec<Action>,
+    },
+    /// This tier is an arm of a split.
+    Variant {
+        /// The split's salt.
+        split: String,
+        /// Name of the arm.
+        arm: String,
+    },
+}
+
+/// What fills a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bound {
+    /// This text.
+    Text(String),
+    /// The value of a signal.
+    Signal(SignalId),
 }
 
 /// One tier of one source rule.
@@ -113,8 +168,8 @@ pub struct Rule {
     pub source: u32,
     /// Which tier.
     pub tier: u16,
-    /// Placements it competes for.
-    pub placements: std::ops::Range<u32>,
+    /// Placements it competes for, sorted and distinct.
+    pub placements: Arc<[u32]>,
     /// Higher goes first.
     pub priority: i32,
     /// Which traffic it is for.
@@ -142,8 +197,8 @@ pub struct Unit {
 
 impl Rule {
     /// The placements, one by one.
-    pub fn placement_ids(&self) -> impl Iterator<Item = PlacementId> + use<> {
-        self.placements.clone().map(PlacementId)
+    pub fn placement_ids(&self) -> impl Iterator<Item = PlacementId> + use<'_> {
+        self.placements.iter().copied().map(PlacementId)
     }
 }
 

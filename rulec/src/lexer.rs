@@ -1,34 +1,64 @@
-//! Text to tokens.
+//! Text to tokens, one at a time.
 //!
 //! Guarantees: total on any text; every token knows its bytes; numbers are exact (scaled integers, never floats);
 //! look-alike characters are reported and then read as what they stand for, so that one curly quote costs one message.
 //!
-//! Cost: linear. Not here: what the tokens mean.
+//! Cost: linear, and no memory: tokens borrow the text. Not here: what the tokens mean.
+
+mod literal;
 
 use tessera_rulevm::limits::WORD_BYTES_MAX;
-use tessera_wire::signal::NUMBER_SCALE;
 
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place, Sink};
 
 /// What a token is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TokenKind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenKind<'a> {
     /// A keyword, name or path such as `device.type`.
-    Word(String),
-    /// A quoted text, without quotes and escapes.
-    Text(String),
+    Word(&'a str),
+    /// A quoted text.
+    Text(Quoted<'a>),
     /// A number, scaled.
     Number(i64),
+    /// Three numbers or more with dots, such as `17.4.1`.
+    Version(&'a str),
+    /// Year, month and day, as written.
+    Date(i16, i8, i8),
+    /// Minute of the day; 24:00 is 1,440.
+    Clock(u16),
     /// A sign, such as `{` or `->`.
     Sign(&'static str),
     /// The end of the file.
     End,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Token {
-    pub(crate) kind: TokenKind,
+/// What stands between quotes, escapes included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Quoted<'a> {
+    raw: &'a str,
+    has_escapes: bool,
+}
+
+impl Quoted<'_> {
+    /// The text itself.
+    pub(crate) fn value(self) -> String {
+        if !self.has_escapes {
+            return self.raw.to_owned();
+        }
+        let mut value = String::with_capacity(self.raw.len());
+        let mut chars = self.raw.chars().peekable();
+        while let Some(found) = chars.next() {
+            let is_escape = found == '\\' && matches!(chars.peek(), Some('"' | '\\'));
+            value.push(if is_escape { chars.next().unwrap_or(found) } else { found });
+        }
+        value
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token<'a> {
+    pub(crate) kind: TokenKind<'a>,
     pub(crate) place: Place,
     /// Is it the first thing in its line, without indentation?
     pub(crate) is_at_margin: bool,
@@ -56,160 +86,173 @@ const LOOK_ALIKES: [(char, &str); 12] = [
     ('’', "\""),
 ];
 
-struct Lexer<'a> {
+#[derive(Debug)]
+pub(crate) struct Lexer<'a> {
     text: &'a str,
     file: u32,
     at: usize,
-    tokens: Vec<Token>,
-    sink: &'a mut Sink,
     is_after_break: bool,
 }
 
-/// The tokens of a file, ending with [`TokenKind::End`].
-pub(crate) fn lex(text: &str, file: u32, sink: &mut Sink) -> Vec<Token> {
-    let mut lexer = Lexer { text, file, at: 0, tokens: Vec::new(), sink, is_after_break: true };
-    while lexer.next() {}
-    lexer.push(TokenKind::End, text.len());
-    lexer.tokens
+/// The tokens of a text up to [`TokenKind::End`], for those who need them all at once.
+pub(crate) fn lex<'a>(text: &'a str, file: u32, sink: &mut Sink) -> Vec<Token<'a>> {
+    let mut lexer = Lexer::new(text, file);
+    let mut tokens = Vec::new();
+    loop {
+        let token = lexer.next(sink);
+        tokens.push(token);
+        if token.kind == TokenKind::End {
+            return tokens;
+        }
+    }
 }
 
-impl Lexer<'_> {
-    /// Reads one token or one piece of space; false at the end.
-    fn next(&mut self) -> bool {
-        let rest = &self.text[self.at..];
-        let Some(first) = rest.chars().next() else { return false };
-        if first == '\n' {
-            self.is_after_break = true;
-            self.at += 1;
-        } else if first.is_whitespace() || first == '\u{feff}' {
-            self.at += first.len_utf8();
-        } else if first == '#' {
-            self.at += rest.find('\n').unwrap_or(rest.len());
-        } else if first == '"' {
-            self.quoted('"');
-        } else if first.is_ascii_digit()
-            || (first == '-' && rest[1..].starts_with(|c: char| c.is_ascii_digit()))
-        {
-            self.number();
-        } else if first.is_alphabetic() || first == '_' {
-            self.word();
-        } else {
-            self.sign(first);
-        }
-        true
+impl<'a> Lexer<'a> {
+    pub(crate) fn new(text: &'a str, file: u32) -> Lexer<'a> {
+        Lexer { text, file, at: 0, is_after_break: true }
     }
 
-    fn push(&mut self, kind: TokenKind, start: usize) {
+    /// From this byte on, which must begin a character.
+    pub(crate) fn from(text: &'a str, file: u32, at: usize) -> Lexer<'a> {
+        Lexer { at, ..Lexer::new(text, file) }
+    }
+
+    /// The next token; at the end of the text [`TokenKind::End`], again and again.
+    pub(crate) fn next(&mut self, sink: &mut Sink) -> Token<'a> {
+        loop {
+            self.skip_space();
+            let start = self.at;
+            let found = match self.text.as_bytes().get(start) {
+                None => Some(TokenKind::End),
+                Some(b'"') => Some(self.quoted('"', sink)),
+                Some(b'0'..=b'9') => Some(self.number(sink)),
+                Some(b'-') if matches!(self.text.as_bytes().get(start + 1), Some(b'0'..=b'9')) => {
+                    Some(self.number(sink))
+                }
+                Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => Some(self.word(sink)),
+                Some(byte) if byte.is_ascii() => self.sign(sink),
+                Some(_) => self.beyond_ascii(sink),
+            };
+            if let Some(kind) = found {
+                return self.token(kind, start);
+            }
+        }
+    }
+
+    /// Past spaces, line breaks and comments.
+    fn skip_space(&mut self) {
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(self.at) {
+                Some(b'\n') => {
+                    self.is_after_break = true;
+                    self.at += 1;
+                }
+                Some(b' ' | b'\t' | b'\r') => self.at += 1,
+                Some(b'#') => {
+                    let rest = &self.text[self.at..];
+                    self.at += rest.find('\n').unwrap_or(rest.len());
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn token(&mut self, kind: TokenKind<'a>, start: usize) -> Token<'a> {
         let is_at_margin = start == 0 || self.text.as_bytes().get(start - 1) == Some(&b'\n');
-        let place = self.place(start, self.at);
-        self.tokens.push(Token { kind, place, is_at_margin, is_after_break: self.is_after_break });
-        self.is_after_break = false;
+        let is_after_break = std::mem::take(&mut self.is_after_break);
+        Token { kind, place: self.place(start, self.at), is_at_margin, is_after_break }
     }
 
     fn place(&self, start: usize, end: usize) -> Place {
         Place { file: self.file, start: start as u32, end: end as u32 }
     }
 
-    fn word(&mut self) {
+    fn word(&mut self, sink: &mut Sink) -> TokenKind<'a> {
         let start = self.at;
-        let bytes = self.text.as_bytes();
-        let continues = |at: usize| {
-            self.text[at..].chars().next().filter(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8)
-        };
-        let mut at = start;
-        loop {
-            if let Some(width) = continues(at) {
-                at += width;
-            } else if matches!(bytes.get(at), Some(b'.' | b'-')) && continues(at + 1).is_some() {
-                at += 1;
-            } else {
-                break;
-            }
+        self.at = start + word_end(&self.text[start..]);
+        let word = &self.text[start..self.at];
+        if word.len() <= WORD_BYTES_MAX {
+            return TokenKind::Word(word);
         }
-        self.at = at;
-        self.push(TokenKind::Word(self.text[start..at].to_owned()), start);
-    }
-
-    fn number(&mut self) {
-        let start = self.at;
-        let bytes = self.text.as_bytes();
-        let mut at = start + usize::from(bytes[start] == b'-');
-        let digits = |mut at: usize| {
-            while matches!(bytes.get(at), Some(b'0'..=b'9' | b'_')) {
-                at += 1;
-            }
-            at
-        };
-        at = digits(at);
-        if bytes.get(at) == Some(&b'.') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit) {
-            at = digits(at + 1);
-        }
-        self.at = at;
-        let value = scaled(&self.text[start..at]);
-        if value.is_none() {
-            let place = self.place(start, at);
-            self.sink.push(
-                Diagnostic::new(Code::E004, place, "this number cannot be represented")
-                    .label("at most six decimals, and not this large"),
-            );
-        }
-        self.push(TokenKind::Number(value.unwrap_or(0)), start);
+        self.report_long(start, sink);
+        TokenKind::Word(cut(word))
     }
 
     /// Reads a text up to `close`, or a double quote, or the end of the line.
-    fn quoted(&mut self, close: char) {
+    fn quoted(&mut self, close: char, sink: &mut Sink) -> TokenKind<'a> {
         let start = self.at;
-        let mut value = String::new();
-        let mut chars = self.text[start..].char_indices().skip(1).peekable();
+        let open = self.text[start..].chars().next().map_or(0, char::len_utf8);
+        let body = &self.text[start + open..];
+        let mut has_escapes = false;
+        let mut chars = body.char_indices().peekable();
         while let Some((offset, found)) = chars.next() {
             match found {
                 '\\' if matches!(chars.peek(), Some((_, '"' | '\\'))) => {
-                    value.extend(chars.next().map(|(_, escaped)| escaped));
+                    has_escapes = true;
+                    chars.next();
                 }
                 '\n' => break,
                 _ if found == '"' || found == close => {
-                    self.at = start + offset + found.len_utf8();
-                    self.report_long_text(start, value.len());
-                    self.push(TokenKind::Text(value), start);
-                    return;
+                    self.at = start + open + offset + found.len_utf8();
+                    let quoted = Quoted { raw: &body[..offset], has_escapes };
+                    if quoted.raw.len() <= WORD_BYTES_MAX || quoted.value().len() <= WORD_BYTES_MAX {
+                        return TokenKind::Text(quoted);
+                    }
+                    self.report_long(start, sink);
+                    return TokenKind::Text(Quoted { raw: cut(quoted.raw), has_escapes });
                 }
-                _ => value.push(found),
+                _ => {}
             }
         }
-        let rest = &self.text[start..];
-        self.at = start + rest.find('\n').unwrap_or(rest.len());
-        self.sink.push(
+        let line = body.find('\n').unwrap_or(body.len());
+        self.at = start + open + line;
+        sink.push(
             Diagnostic::new(Code::E001, self.place(start, self.at), "this text is not closed")
                 .label("a text ends with `\"` on the same line"),
         );
-        self.push(TokenKind::Text(value), start);
+        TokenKind::Text(Quoted { raw: cut(&body[..line]), has_escapes })
     }
 
-    fn report_long_text(&mut self, start: usize, length: usize) {
-        if length > WORD_BYTES_MAX {
-            let message = format!("this text has more than {WORD_BYTES_MAX} bytes");
-            self.sink.push(Diagnostic::new(Code::E005, self.place(start, self.at), message));
-        }
+    fn report_long(&self, start: usize, sink: &mut Sink) {
+        let message = format!("this text has more than {WORD_BYTES_MAX} bytes");
+        sink.push(Diagnostic::new(Code::E005, self.place(start, self.at), message));
     }
 
-    fn sign(&mut self, first: char) {
-        let start = self.at;
-        let rest = &self.text[start..];
+    /// A sign, or nothing when the character is reported and left out.
+    fn sign(&mut self, sink: &mut Sink) -> Option<TokenKind<'a>> {
+        let rest = &self.text[self.at..];
         if let Some(sign) = SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
             self.at += sign.len();
-            self.push(TokenKind::Sign(sign), start);
+            return Some(TokenKind::Sign(sign));
+        }
+        let first = rest.chars().next()?;
+        if first.is_ascii_whitespace() || first == '\u{b}' {
+            self.at += 1;
+            return None;
+        }
+        self.unexpected(first, sink)
+    }
+
+    fn beyond_ascii(&mut self, sink: &mut Sink) -> Option<TokenKind<'a>> {
+        let first = self.text[self.at..].chars().next()?;
+        if first.is_alphabetic() {
+            Some(self.word(sink))
+        } else if first.is_whitespace() || first == '\u{feff}' {
+            self.at += first.len_utf8();
+            None
         } else if let Some((_, meant)) = LOOK_ALIKES.into_iter().find(|(look_alike, _)| *look_alike == first)
         {
-            self.look_alike(first, meant);
+            Some(self.look_alike(first, meant, sink))
         } else {
-            self.unexpected(first);
+            self.unexpected(first, sink)
         }
     }
 
-    fn look_alike(&mut self, found: char, meant: &'static str) {
+    fn look_alike(&mut self, found: char, meant: &'static str, sink: &mut Sink) -> TokenKind<'a> {
         let start = self.at;
         let place = self.place(start, start + found.len_utf8());
-        self.sink.push(
+        sink.push(
             Diagnostic::new(Code::E002, place, format!("`{found}` is a typographic character"))
                 .label("not part of the language")
                 .help(format!("write {meant}")),
@@ -221,14 +264,14 @@ impl Lexer<'_> {
                 '«' => '»',
                 other => other,
             };
-            self.quoted(close);
+            self.quoted(close, sink)
         } else {
             self.at += found.len_utf8();
-            self.push(TokenKind::Sign(meant), start);
+            TokenKind::Sign(meant)
         }
     }
 
-    fn unexpected(&mut self, found: char) {
+    fn unexpected(&mut self, found: char, sink: &mut Sink) -> Option<TokenKind<'a>> {
         let start = self.at;
         let rest = &self.text[start..];
         let meant =
@@ -238,62 +281,104 @@ impl Lexer<'_> {
         let diagnostic = Diagnostic::new(Code::E003, place, "this character has no meaning here");
         match meant {
             Some((_, word)) => {
-                self.sink.push(diagnostic.help(format!("write `{word}`")));
-                self.push(TokenKind::Word(word.to_owned()), start);
+                sink.push(diagnostic.help(format!("write `{word}`")));
+                Some(TokenKind::Word(word))
             }
-            None => self.sink.push(diagnostic),
+            None => {
+                sink.push(diagnostic);
+                None
+            }
         }
     }
 }
 
-/// A number with optional sign, underscores and decimals, times [`NUMBER_SCALE`]; `None` when it cannot be exact.
-fn scaled(text: &str) -> Option<i64> {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let decimals = decimals.replace('_', "");
-    if decimals.len() > 6 {
-        return None;
+/// As much of a text as a name may have.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(WORD_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
     }
-    let is_negative = whole.starts_with('-');
-    let whole: i64 = whole.trim_start_matches('-').replace('_', "").parse().ok()?;
-    let fraction: i64 = format!("{decimals:0<6}").parse().ok()?;
-    let value = whole.checked_mul(NUMBER_SCALE)?.checked_add(fraction)?;
-    Some(if is_negative { -value } else { value })
+    &text[..end]
+}
+
+/// Bytes of the word that `text` begins with. Dots and hyphens stand only between its letters and digits.
+fn word_end(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let letter = |at: usize| match bytes.get(at) {
+        Some(byte) if byte.is_ascii() => usize::from(byte.is_ascii_alphanumeric() || *byte == b'_'),
+        Some(_) => {
+            text[at..].chars().next().filter(|found| found.is_alphanumeric()).map_or(0, char::len_utf8)
+        }
+        None => 0,
+    };
+    let mut at = 0;
+    loop {
+        let width = letter(at);
+        if width > 0 {
+            at += width;
+        } else if matches!(bytes.get(at), Some(b'.' | b'-')) && letter(at + 1) > 0 {
+            at += 1;
+        } else {
+            return at;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn kinds(text: &str) -> Vec<TokenKind> {
-        lex(text, 0, &mut Sink::default()).into_iter().map(|token| token.kind).collect()
+    fn lex(text: &str, sink: &mut Sink) -> Vec<String> {
+        let mut lexer = Lexer::new(text, 0);
+        let mut kinds = Vec::new();
+        loop {
+            let token = lexer.next(sink);
+            kinds.push(match token.kind {
+                TokenKind::Word(word) => format!("w:{word}"),
+                TokenKind::Text(text) => format!("t:{}", text.value()),
+                TokenKind::Number(number) => format!("n:{number}"),
+                TokenKind::Version(version) => format!("v:{version}"),
+                TokenKind::Date(year, month, day) => format!("d:{year}/{month}/{day}"),
+                TokenKind::Clock(minute) => format!("c:{minute}"),
+                TokenKind::Sign(sign) => sign.to_owned(),
+                TokenKind::End => return kinds,
+            });
+        }
+    }
+
+    fn kinds(text: &str) -> Vec<String> {
+        lex(text, &mut Sink::default())
     }
 
     #[test]
     fn numbers_are_exact_and_ranges_are_not_decimals() {
-        use TokenKind::{End, Number, Sign};
-        assert_eq!(kinds("2_000.5"), [Number(2_000_500_000), End]);
-        assert_eq!(kinds("18..24"), [Number(18_000_000), Sign(".."), Number(24_000_000), End]);
-        assert_eq!(kinds("-1..<-0.5"), [Number(-1_000_000), Sign("..<"), Number(-500_000), End]);
-        assert_eq!(scaled("9223372036854.775807"), Some(i64::MAX));
-        assert_eq!(scaled("9223372036854.775808"), None);
-        assert_eq!(scaled("0.0000001"), None);
+        assert_eq!(kinds("2_000.5"), ["n:2000500000"]);
+        assert_eq!(kinds("18..24"), ["n:18000000", "..", "n:24000000"]);
+        assert_eq!(kinds("-1..<-0.5"), ["n:-1000000", "..<", "n:-500000"]);
+    }
+
+    #[test]
+    fn dates_clocks_and_versions_are_one_token_each() {
+        assert_eq!(kinds("2026-11-27 23:59"), ["d:2026/11/27", "c:1439"]);
+        assert_eq!(kinds("2026-11-27..2026-11-30"), ["d:2026/11/27", "..", "d:2026/11/30"]);
+        assert_eq!(kinds("7:05..<24:00"), ["c:425", "..<", "c:1440"]);
+        assert_eq!(kinds("17.4.1..17.10"), ["v:17.4.1", "..", "n:17100000"]);
+        assert_eq!(kinds("20261-11-27"), ["n:20261000000", "n:-11000000", "n:-27000000"]);
+        assert_eq!(kinds("mon..fri"), ["w:mon", "..", "w:fri"]);
     }
 
     #[test]
     fn words_contain_dots_and_hyphens_but_not_at_their_end() {
-        let word = |text: &str| TokenKind::Word(text.to_owned());
-        assert_eq!(kinds("device.type RO-CJ"), [word("device.type"), word("RO-CJ"), TokenKind::End]);
-        assert_eq!(kinds("a->"), [word("a"), TokenKind::Sign("->"), TokenKind::End]);
-        assert_eq!(kinds("a..b"), [word("a"), TokenKind::Sign(".."), word("b"), TokenKind::End]);
+        assert_eq!(kinds("device.type RO-CJ"), ["w:device.type", "w:RO-CJ"]);
+        assert_eq!(kinds("a->"), ["w:a", "->"]);
+        assert_eq!(kinds("a..b"), ["w:a", "..", "w:b"]);
+        assert_eq!(kinds("țară.1ș-"), ["w:țară.1ș", "-"]);
     }
 
     #[test]
     fn look_alikes_are_read_as_what_they_stand_for() {
         let mut sink = Sink::default();
-        let tokens = lex("“ab” ≥ \"c\\\"d\"", 0, &mut sink);
-        let text = |text: &str| TokenKind::Text(text.to_owned());
-        let kinds: Vec<_> = tokens.into_iter().map(|token| token.kind).collect();
-        assert_eq!(kinds, [text("ab"), TokenKind::Sign(">="), text("c\"d"), TokenKind::End]);
-        assert_eq!(sink.into_sorted().len(), 2);
+        assert_eq!(lex("“ab” ≥ \"c\\\"d\\e\"", &mut sink), ["t:ab", ">=", "t:c\"d\\e"]);
+        assert_eq!(sink.into_sorted(&[]).len(), 2);
     }
 }

@@ -6,15 +6,24 @@
 //! comes out has passed verification and every `test` block in its files; a compiled rule matches exactly when its
 //! condition is true in Kleene's three-valued logic (see [`reference`](mod@reference) and `tests/agreement.rs`).
 //!
-//! Cost: about a millisecond per hundred rules. Not here: the catalog (`tessera-control`), consent decisions and serving
+//! Cost: about a millisecond per hundred rules of five tests. Not here: the catalog (`tessera-control`), consent decisions and serving
 //! (`tessera-engine-core`), I/O of any kind.
 
+pub mod analyse;
+mod assumed;
 mod ast;
 mod check;
 mod codes;
+#[cfg(feature = "command")]
+pub mod command;
 mod countries;
+mod currencies;
 mod diagnostic;
+pub mod editor;
+pub mod fmt;
+mod format;
 pub mod hir;
+pub mod json;
 mod lexer;
 pub mod limits;
 mod lower;
@@ -22,16 +31,21 @@ mod nearest;
 mod parser;
 pub mod print;
 pub mod reference;
+pub mod report;
+pub mod sql;
 mod testing;
+mod typed;
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram};
 use tessera_wire::catalog::OfferKind;
 use tessera_wire::program::{Program, SegmentId, SignalId, SourceMap, SourceRule};
 
+pub use assumed::assumed_names;
 pub use codes::{Code, Entry, REGISTRY};
-pub use diagnostic::{Diagnostic, Label, Place, Severity, Snippet, SourceFile, line_column};
+pub use diagnostic::{Diagnostic, Fix, Label, Place, Severity, Snippet, SourceFile, line_column};
 pub use lower::{Lowered, lower};
 pub use nearest::nearest;
+pub use typed::{Typed, typed};
 
 use check::Checked;
 use diagnostic::{LineIndex, Sink};
@@ -53,6 +67,20 @@ pub struct Names {
     pub assets: Vec<String>,
     /// Slots of templates and what fills them.
     pub slots: Vec<SlotName>,
+}
+
+impl Names {
+    /// How many there are of each.
+    pub fn bounds(&self) -> CatalogBounds {
+        CatalogBounds {
+            placements: count(&self.placements),
+            templates: count(&self.templates),
+            creatives: count(&self.creatives),
+            offers: count(&self.offers),
+            assets: count(&self.assets),
+            campaigns: count(&self.campaigns),
+        }
+    }
 }
 
 /// A slot of a template.
@@ -122,13 +150,51 @@ impl Compiled {
 /// # Errors
 /// Every diagnostic, warnings included, in source order, when at least one is an error.
 pub fn compile(files: &[SourceFile], names: &Names, extras: &[Extra]) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_with(files, names, extras, false)
+}
+
+/// Compiles like [`compile`], and warns of what rules certainly never do besides: see [`analyse`].
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_and_analyse(
+    files: &[SourceFile],
+    names: &Names,
+    extras: &[Extra],
+) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_with(files, names, extras, true)
+}
+
+fn compile_with(
+    files: &[SourceFile],
+    names: &Names,
+    extras: &[Extra],
+    analyses: bool,
+) -> Result<Compiled, Vec<Diagnostic>> {
     let mut sink = Sink::default();
-    match compile_into(files, names, extras, &mut sink) {
+    match compile_into(files, names, extras, analyses, &mut sink) {
         Some(parts) if !sink.has_errors() => {
-            Ok(Compiled { program: parts.0, source: parts.1, warnings: sink.into_sorted() })
+            Ok(Compiled { program: parts.0, source: parts.1, warnings: sink.into_sorted(files) })
         }
-        _ => Err(sink.into_sorted()),
+        _ => Err(sink.into_sorted(files)),
     }
+}
+
+/// `None` when there are errors in `sink`. The trees are given back on return: their memory serves for the program.
+fn checked(
+    files: &[SourceFile],
+    names: &Names,
+    extras: &[Extra],
+    sink: &mut Sink,
+) -> Option<(Checked, LineIndex)> {
+    report_too_much_source(files, sink);
+    if sink.has_errors() {
+        return None;
+    }
+    let trees = parser::parse_all(files, sink);
+    let lines = LineIndex::new(files);
+    let checked = check::check(&trees, files, names, extras, &lines, sink);
+    (!sink.has_errors()).then_some((checked, lines))
 }
 
 /// `None` when there are errors in `sink`.
@@ -136,29 +202,12 @@ fn compile_into(
     files: &[SourceFile],
     names: &Names,
     extras: &[Extra],
+    analyses: bool,
     sink: &mut Sink,
 ) -> Option<(Program, SourceMap)> {
-    report_too_much_source(files, sink);
-    if sink.has_errors() {
-        return None;
-    }
-    let trees: Vec<ast::File> =
-        files.iter().zip(0u32..).map(|(file, index)| parser::parse(&file.text, index, sink)).collect();
-    let lines = LineIndex::new(files);
-    let checked = check::check(&trees, names, extras, &lines, sink);
-    if sink.has_errors() {
-        return None;
-    }
+    let (checked, lines) = checked(files, names, extras, sink)?;
     let Lowered { program, literals } = lower(&checked.unit);
-    let bounds = CatalogBounds {
-        placements: count(&names.placements),
-        templates: count(&names.templates),
-        creatives: count(&names.creatives),
-        offers: count(&names.offers),
-        assets: count(&names.assets),
-        campaigns: count(&names.campaigns),
-    };
-    let verified = match VerifiedProgram::verify(program, bounds) {
+    let verified = match VerifiedProgram::verify(program, names.bounds()) {
         Ok(verified) => verified,
         Err(error) => {
             sink.push(Diagnostic::new(Code::E080, Place::NOWHERE, error.to_string()));
@@ -166,7 +215,12 @@ fn compile_into(
         }
     };
     testing::run(&verified, &checked, sink);
-    Some((verified.into_program(), source_map(files, &checked, &lines, literals)))
+    let source = source_map(files, &checked, &lines, literals);
+    if analyses && !sink.has_errors() {
+        checked.report_unused_attributes(sink);
+        analyse::lint(&verified, &source, &checked.segment_places).into_iter().for_each(|one| sink.push(one));
+    }
+    Some((verified.into_program(), source))
 }
 
 fn report_too_much_source(files: &[SourceFile], sink: &mut Sink) {

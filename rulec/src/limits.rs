@@ -4,8 +4,14 @@
 
 /// Files of one compilation.
 pub const FILES_MAX: usize = 10_000;
-/// Bytes of one rule file. About ten thousand rules; larger sets are split by campaign anyway.
-pub const FILE_BYTES_MAX: usize = 4 << 20;
+/// Bytes of one rule file. About a quarter of a million rules; what is larger was made by a machine that can split it.
+pub const FILE_BYTES_MAX: usize = 64 << 20;
+/// Characters of a source line that a message shows; of longer lines the part around the mark.
+pub const LINE_CHARS_MAX: usize = 300;
+/// Characters of a token that a message repeats.
+pub const EXCERPT_CHARS_MAX: usize = 80;
+/// Parts of the trees of all files together: items, conditions, values. A part takes about 100 bytes.
+pub const TREE_NODES_MAX: usize = 4_000_000;
 /// Parentheses and blocks inside one another, as written. Keeps recursion shallow; people stop reading at four.
 pub const NESTING_MAX: usize = 64;
 /// Levels of one condition with its segments expanded. Keeps recursion over typed trees shallow.
@@ -17,5 +23,19 @@ pub const CONDITION_NODES_MAX: usize = 10_000;
 pub const PROGRAM_NODES_MAX: usize = 4_000_000;
 /// Diagnostics of one compilation; more would not be read.
 pub const DIAGNOSTICS_MAX: usize = 100;
-/// Tiers of one rule: a tier number has 16 bits, and a table of tiers longer than this belongs in the catalog.
+/// Counts look back at least a minute, which is the finest bucket, and at most this many milliseconds: 400 days, because
+/// a season is compared with the one a year ago.
+pub const COUNT_WINDOW_MS_MAX: i64 = 400 * 86_400_000;
+/// The finest time bucket of a count, in milliseconds.
+pub const COUNT_BUCKET_MS_MIN: i64 = 60_000;
+/// Tests of a compilation times what each goes through, rules, segments and attributes: some ten seconds at ten nanoseconds each.
+pub const TEST_EVALUATIONS_MAX: usize = 1_000_000_000;
+/// Tiers of one rule, arms of its splits counted one by one: a tier number has 16 bits, and a table of tiers longer than this belongs in the catalog.
 pub const TIERS_MAX: usize = 1_000;
+/// Conjunctions of all placements together that are compared with one another for shadowed rules and ties. The bits of
+/// all pairs take 128 MiB at most.
+pub const ANALYSED_CONJUNCTIONS_MAX: usize = 32_768;
+/// Ties reported per compilation; in a rule set without priorities every pair may be one.
+pub const OVERLAPS_MAX: usize = 10;
+/// Bytes of criteria in JSON: a list of a hundred thousand postal codes fits.
+pub const CRITERIA_BYTES_MAX: usize = 4 << 20;

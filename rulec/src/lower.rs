@@ -7,16 +7,15 @@
 //! Guarantees: deterministic; equal literals are one literal, equal tails of code are one tail; literals are grouped by
 //! attribute, rules sorted as [`tessera_wire::program::Program::rules`] demands. Not here: limits (verification has them).
 
-use std::collections::{BTreeSet, HashMap};
-
+use ahash::{AHashMap, AHashSet};
 use tessera_wire::program::{
-    ACCEPT, Action, Attribute, Branch, Constraint, Literal, LiteralId, Polarity, Program, REJECT, Rule,
-    Segment, SignalId, Span, WordId,
+    ACCEPT, Action, Attribute, Binding, Branch, Constraint, Literal, LiteralId, Polarity, Program, REJECT,
+    Rule, Segment, SignalId, Span, WordId,
 };
-use tessera_wire::signal::Gates;
+use tessera_wire::signal::{Gates, Kind};
 
 use crate::hir::{
-    self, Check, Condition, Test, Unit, definite, is_affirmative, opposite, possible, test_polarity,
+    self, Bound, Check, Condition, Test, Unit, definite, is_affirmative, opposite, possible, test_polarity,
 };
 use crate::print;
 
@@ -32,101 +31,87 @@ pub struct Lowered {
 /// Lowers a unit. Total; whether the result is small enough to run is for verification to say.
 pub fn lower(unit: &Unit) -> Lowered {
     let mut lowering = Lowering::default();
+    // A guess that spares the tables most of their growth: five tests a rule, every other one new.
+    lowering.shared.reserve(unit.rules.len() * 5);
+    lowering.ids.reserve(unit.rules.len());
     let segments: Vec<u32> = unit.segments.iter().map(|(_, condition)| lowering.entry(condition)).collect();
     let entries: Vec<u32> = unit.rules.iter().map(|rule| lowering.entry(&rule.condition)).collect();
     lowering.finish(unit, &segments, &entries)
 }
 
-/// Conditions in negation normal form.
-enum Formula {
-    Constant(bool),
-    Literal(u32),
-    And(Vec<Formula>),
-    Or(Vec<Formula>),
-}
-
-type Key = (SignalId, Polarity, Check);
+/// A literal before it has a number; the check stays where it was written.
+type Key<'u> = (SignalId, Polarity, &'u Check);
 
 #[derive(Default)]
-struct Lowering {
+struct Lowering<'u> {
     /// In order of first use; ids are provisional until [`Lowering::finish`].
-    literals: Vec<Key>,
-    ids: HashMap<Key, u32>,
+    literals: Vec<Key<'u>>,
+    ids: AHashMap<Key<'u>, u32>,
     /// Backwards: the last branch of the program comes first. Targets are indices into this list.
     code: Vec<(u32, u32, u32)>,
-    shared: HashMap<(u32, u32, u32), u32>,
+    shared: AHashMap<(u32, u32, u32), u32>,
 }
 
-impl Lowering {
-    fn entry(&mut self, condition: &Condition) -> u32 {
-        let formula = self.formula(condition, Polarity::Holds);
-        self.emit(&formula, ACCEPT, REJECT)
+impl<'u> Lowering<'u> {
+    fn entry(&mut self, condition: &'u Condition) -> u32 {
+        self.emit(condition, Polarity::Holds, ACCEPT, REJECT)
     }
 
-    fn formula(&mut self, condition: &Condition, polarity: Polarity) -> Formula {
+    /// Emits code that goes to `on_true` when the condition, read with this polarity, is true, else to `on_false`; returns
+    /// where it starts.
+    fn emit(&mut self, condition: &'u Condition, polarity: Polarity, on_true: u32, on_false: u32) -> u32 {
         match condition {
-            Condition::Constant(value) => Formula::Constant(*value == is_affirmative(polarity)),
-            Condition::Test(test) => Formula::Literal(self.literal(test, polarity)),
-            Condition::Not(inner) => self.formula(inner, opposite(polarity)),
-            Condition::Definitely(inner) => self.formula(inner, definite(polarity)),
-            Condition::Possibly(inner) => self.formula(inner, possible(polarity)),
-            Condition::And(parts) => self.junction(parts, polarity, is_affirmative(polarity)),
-            Condition::Or(parts) => self.junction(parts, polarity, !is_affirmative(polarity)),
-        }
-    }
-
-    fn junction(&mut self, parts: &[Condition], polarity: Polarity, is_and: bool) -> Formula {
-        let parts = parts.iter().map(|part| self.formula(part, polarity)).collect();
-        if is_and { Formula::And(parts) } else { Formula::Or(parts) }
-    }
-
-    fn literal(&mut self, test: &Test, polarity: Polarity) -> u32 {
-        let key = (test.signal, test_polarity(test, polarity), test.check.clone());
-        if let Some(id) = self.ids.get(&key) {
-            return *id;
-        }
-        let id = self.literals.len() as u32;
-        self.literals.push(key.clone());
-        self.ids.insert(key, id);
-        id
-    }
-
-    /// Emits code that goes to `on_true` or `on_false`; returns where it starts.
-    fn emit(&mut self, formula: &Formula, on_true: u32, on_false: u32) -> u32 {
-        match formula {
-            Formula::Constant(value) => {
-                if *value {
+            Condition::Constant(value) => {
+                if *value == is_affirmative(polarity) {
                     on_true
                 } else {
                     on_false
                 }
             }
-            Formula::Literal(literal) => self.branch((*literal, on_true, on_false)),
-            Formula::And(parts) => {
-                parts.iter().rev().fold(on_true, |next, part| self.emit(part, next, on_false))
+            Condition::Test(test) => {
+                let literal = self.literal(test, polarity);
+                self.branch((literal, on_true, on_false))
             }
-            Formula::Or(parts) => {
-                parts.iter().rev().fold(on_false, |next, part| self.emit(part, on_true, next))
+            Condition::Not(inner) => self.emit(inner, opposite(polarity), on_true, on_false),
+            Condition::Definitely(inner) => self.emit(inner, definite(polarity), on_true, on_false),
+            Condition::Possibly(inner) => self.emit(inner, possible(polarity), on_true, on_false),
+            Condition::And(parts) | Condition::Or(parts) => {
+                let is_and = matches!(condition, Condition::And(_)) == is_affirmative(polarity);
+                let parts = parts.iter().rev();
+                if is_and {
+                    parts.fold(on_true, |next, part| self.emit(part, polarity, next, on_false))
+                } else {
+                    parts.fold(on_false, |next, part| self.emit(part, polarity, on_true, next))
+                }
             }
         }
+    }
+
+    fn literal(&mut self, test: &'u Test, polarity: Polarity) -> u32 {
+        let key = (test.signal, test_polarity(test, polarity), &test.check);
+        let next = self.literals.len() as u32;
+        let id = *self.ids.entry(key).or_insert(next);
+        if id == next {
+            self.literals.push(key);
+        }
+        id
     }
 
     fn branch(&mut self, branch: (u32, u32, u32)) -> u32 {
         if branch.1 == branch.2 {
             return branch.1; // Both ways lead to the same place: nothing depends on the test.
         }
-        if let Some(at) = self.shared.get(&branch) {
-            return *at;
+        let next = self.code.len() as u32;
+        let at = *self.shared.entry(branch).or_insert(next);
+        if at == next {
+            self.code.push(branch);
         }
-        let at = self.code.len() as u32;
-        self.code.push(branch);
-        self.shared.insert(branch, at);
         at
     }
 
     fn finish(self, unit: &Unit, segments: &[u32], entries: &[u32]) -> Lowered {
         let mut order: Vec<u32> = (0..self.literals.len() as u32).collect();
-        order.sort_by_key(|id| (self.literals[*id as usize].0, *id));
+        order.sort_unstable_by_key(|id| (self.literals[*id as usize].0, *id));
         let mut final_ids = vec![0; order.len()];
         for (position, id) in order.iter().enumerate() {
             final_ids[*id as usize] = position as u32;
@@ -134,7 +119,7 @@ impl Lowering {
         let last = (self.code.len() as u32).wrapping_sub(1);
         let target = |at: u32| if at >= REJECT { at } else { last - at };
         let mut pools = Pools::new(unit, &self.literals);
-        let keys: Vec<&Key> = order.iter().map(|id| &self.literals[*id as usize]).collect();
+        let keys: Vec<&Key<'_>> = order.iter().map(|id| &self.literals[*id as usize]).collect();
         let literals = keys.iter().map(|key| pools.literal(key)).collect();
         let code = self.code.iter().rev().map(|(literal, on_true, on_false)| Branch {
             literal: LiteralId(final_ids[*literal as usize]),
@@ -151,9 +136,10 @@ impl Lowering {
         });
         let segments = segments.collect();
         let texts = keys.iter().map(|key| literal_text(unit, key)).collect();
-        let Pools { dictionary, ranges, words, actions, .. } = pools;
         let attributes = attributes(unit, &self.literals);
         let features = unit.features.clone();
+        let Pools { dictionary, ranges, words, actions, .. } = pools;
+        let dictionary = dictionary.into_iter().map(str::to_owned).collect();
         let mut program = Program {
             attributes,
             dictionary,
@@ -172,19 +158,27 @@ impl Lowering {
     }
 }
 
-fn literal_text(unit: &Unit, (signal, polarity, check): &Key) -> String {
+fn literal_text(unit: &Unit, (signal, polarity, check): &Key<'_>) -> String {
     unit.signals
         .get(signal.0 as usize)
         .map_or_else(String::new, |signal| print::literal(signal, *polarity, check))
 }
 
-fn attributes(unit: &Unit, literals: &[Key]) -> Vec<Attribute> {
+fn attributes(unit: &Unit, literals: &[Key<'_>]) -> Vec<Attribute> {
     let mut attributes: Vec<Attribute> = unit.signals.iter().map(|signal| signal.attribute.clone()).collect();
     for (signal, _, check) in literals {
         if let Check::StartsWith(_) | Check::EndsWith(_) | Check::Contains(_) = check
             && let Some(attribute) = attributes.get_mut(signal.0 as usize)
         {
             attribute.needs_text = true;
+        }
+    }
+    // What an ad shows is the text itself.
+    for action in unit.rules.iter().flat_map(|rule| &rule.actions) {
+        if let hir::Action::Bind { value: Bound::Signal(signal), .. } = action
+            && let Some(attribute) = attributes.get_mut(signal.0 as usize)
+        {
+            attribute.needs_text |= attribute.kind == Kind::Text;
         }
     }
     attributes
@@ -202,37 +196,46 @@ pub(crate) fn gates_of(unit: &Unit, condition: &Condition) -> Gates {
 }
 
 /// The pools that literals and rules refer to; equal slices are stored once.
-struct Pools {
-    dictionary: Vec<String>,
+struct Pools<'u> {
+    /// Sorted and distinct.
+    dictionary: Vec<&'u str>,
+    word_ids: AHashMap<&'u str, WordId>,
     ranges: Vec<(i64, i64)>,
-    range_spans: HashMap<Vec<(i64, i64)>, Span>,
+    range_spans: AHashMap<&'u [(i64, i64)], Span>,
     words: Vec<WordId>,
-    word_spans: HashMap<Vec<WordId>, Span>,
+    word_spans: AHashMap<Vec<WordId>, Span>,
     actions: Vec<Action>,
+    /// Equal choices have their arms once; arms are told apart by how they print.
+    arm_spans: AHashMap<String, Span>,
 }
 
-impl Pools {
-    fn new(unit: &Unit, literals: &[Key]) -> Pools {
-        let mut dictionary: BTreeSet<&str> = unit.words.iter().map(String::as_str).collect();
+impl<'u> Pools<'u> {
+    fn new(unit: &'u Unit, literals: &[Key<'u>]) -> Pools<'u> {
+        let mut words: AHashSet<&str> = unit.words.iter().map(String::as_str).collect();
         for (_, _, check) in literals {
-            dictionary.extend(texts(check).iter().map(String::as_str));
+            words.extend(texts(check).iter().map(String::as_str));
         }
+        let mut of_actions = Vec::new();
         for action in unit.rules.iter().flat_map(|rule| &rule.actions) {
-            if let hir::Action::Tag(word) = action {
-                dictionary.insert(word);
-            }
+            words_of(action, &mut of_actions);
         }
+        words.extend(of_actions);
+        let mut dictionary: Vec<&str> = words.into_iter().collect();
+        dictionary.sort_unstable();
+        let word_ids = dictionary.iter().copied().zip((1..).map(WordId)).collect();
         Pools {
-            dictionary: dictionary.into_iter().map(str::to_owned).collect(),
+            dictionary,
+            word_ids,
             ranges: Vec::new(),
-            range_spans: HashMap::new(),
+            range_spans: AHashMap::new(),
             words: Vec::new(),
-            word_spans: HashMap::new(),
+            word_spans: AHashMap::new(),
             actions: Vec::new(),
+            arm_spans: AHashMap::new(),
         }
     }
 
-    fn literal(&mut self, (signal, polarity, check): &Key) -> Literal {
+    fn literal(&mut self, (signal, polarity, check): &Key<'u>) -> Literal {
         let constraint = match check {
             Check::Known => Constraint::Known,
             Check::InRanges(ranges) => Constraint::InRanges(self.range_span(ranges)),
@@ -248,19 +251,20 @@ impl Pools {
         Literal { signal: *signal, polarity: *polarity, constraint }
     }
 
-    fn range_span(&mut self, ranges: &[(i64, i64)]) -> Span {
+    fn range_span(&mut self, ranges: &'u [(i64, i64)]) -> Span {
         if let Some(span) = self.range_spans.get(ranges) {
             return *span;
         }
         let span = Span { first: self.ranges.len() as u32, len: ranges.len() as u32 };
         self.ranges.extend_from_slice(ranges);
-        self.range_spans.insert(ranges.to_vec(), span);
+        self.range_spans.insert(ranges, span);
         span
     }
 
     fn word_span(&mut self, texts: &[String]) -> Span {
-        let ids: BTreeSet<WordId> = texts.iter().map(|text| self.word(text)).collect();
-        let ids: Vec<WordId> = ids.into_iter().collect();
+        let mut ids: Vec<WordId> = texts.iter().map(|text| self.word(text)).collect();
+        ids.sort_unstable();
+        ids.dedup();
         if let Some(span) = self.word_spans.get(&ids) {
             return *span;
         }
@@ -270,24 +274,18 @@ impl Pools {
         span
     }
 
-    /// Every text of every literal was collected before, so the search succeeds.
+    /// Every text of every literal and action was collected before, so the search succeeds.
     fn word(&self, text: &str) -> WordId {
-        let found = self.dictionary.binary_search_by(|word| word.as_str().cmp(text));
-        found.map_or(WordId::OTHER, |position| WordId(position as u32 + 1))
+        self.word_ids.get(text).copied().unwrap_or(WordId::OTHER)
     }
 
     fn rules(&mut self, unit: &Unit, entries: &[u32]) -> Vec<Rule> {
-        let mut rules = Vec::new();
+        let mut rules = Vec::with_capacity(unit.rules.len());
         for (rule, entry) in unit.rules.iter().zip(entries) {
-            let first = self.actions.len() as u32;
-            for action in &rule.actions {
-                let action = match action {
-                    hir::Action::Plain(action) => *action,
-                    hir::Action::Tag(word) => Action::Tag(self.word(word)),
-                };
-                self.actions.push(action);
-            }
-            let actions = Span { first, len: rule.actions.len() as u32 };
+            // Arms first: a rule's own actions stand together.
+            let own: Vec<Action> = rule.actions.iter().map(|action| self.action(action)).collect();
+            let actions = Span { first: self.actions.len() as u32, len: own.len() as u32 };
+            self.actions.extend(own);
             rules.extend(rule.placement_ids().map(|placement| Rule {
                 source: rule.source,
                 tier: rule.tier,
@@ -298,8 +296,61 @@ impl Pools {
                 actions,
             }));
         }
-        rules.sort_by_key(|rule| (rule.placement, -i64::from(rule.priority), rule.source, rule.tier));
         rules
+            .sort_unstable_by_key(|rule| (rule.placement, -i64::from(rule.priority), rule.source, rule.tier));
+        rules
+    }
+
+    fn action(&mut self, action: &hir::Action) -> Action {
+        match action {
+            hir::Action::Plain(action) => *action,
+            hir::Action::Tag(word) => Action::Tag(self.word(word)),
+            hir::Action::Pin { slot, asset } => Action::Pin { slot: self.word(slot), asset: *asset },
+            hir::Action::Bind { parameter, value } => {
+                let value = match value {
+                    Bound::Text(text) => Binding::Word(self.word(text)),
+                    Bound::Signal(signal) => Binding::Signal(*signal),
+                };
+                Action::Bind { parameter: self.word(parameter), value }
+            }
+            hir::Action::Choose { bandit, arms } => {
+                let arms: Vec<Action> = arms.iter().map(|arm| self.action(arm)).collect();
+                Action::Choose { bandit: self.word(bandit), arms: self.arm_span(arms) }
+            }
+            hir::Action::Variant { split, arm } => {
+                Action::Variant { split: self.word(split), arm: self.word(arm) }
+            }
+        }
+    }
+
+    fn arm_span(&mut self, arms: Vec<Action>) -> Span {
+        let key = format!("{arms:?}");
+        if let Some(span) = self.arm_spans.get(&key) {
+            return *span;
+        }
+        let span = Span { first: self.actions.len() as u32, len: arms.len() as u32 };
+        self.actions.extend(arms);
+        self.arm_spans.insert(key, span);
+        span
+    }
+}
+
+/// Texts of an action that must be in the dictionary.
+fn words_of<'u>(action: &'u hir::Action, words: &mut Vec<&'u str>) {
+    match action {
+        hir::Action::Plain(_) => {}
+        hir::Action::Tag(word) | hir::Action::Pin { slot: word, .. } => words.push(word),
+        hir::Action::Bind { parameter, value } => {
+            words.push(parameter);
+            if let Bound::Text(text) = value {
+                words.push(text);
+            }
+        }
+        hir::Action::Choose { bandit, arms } => {
+            words.push(bandit);
+            arms.iter().for_each(|arm| words_of(arm, words));
+        }
+        hir::Action::Variant { split, arm } => words.extend([split.as_str(), arm.as_str()]),
     }
 }
 

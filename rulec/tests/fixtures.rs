@@ -1,107 +1,12 @@
 //! Runs the cases in `fixtures/rules/*.md`; the format is described in its README.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
+mod suite;
+
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
-use rulec::{Diagnostic, Extra, Names, OfferName, Place, REGISTRY, SourceFile, compile, line_column};
-use tessera_wire::catalog::OfferKind;
-use tessera_wire::signal::NUMBER_SCALE;
-
-const DEFAULT_CATALOG: &str = "placement home\nplacement side\ntemplate hero\ncreative a\ncreative b\ncreative c\n\
-    offer ten discount 10\noffer fifteen discount 15\noffer ship free_shipping\noffer duo bundle\n";
-
-#[derive(Debug, Default)]
-struct Case {
-    title: String,
-    files: Vec<SourceFile>,
-    catalog: Option<String>,
-    extras: Vec<Extra>,
-    diagnostics: Vec<String>,
-    output: Option<String>,
-}
-
-fn folder(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
-}
-
-fn cases() -> Vec<Case> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder("fixtures/rules"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension().is_some_and(|extension| extension == "md") && !path.ends_with("README.md")
-        })
-        .collect();
-    paths.sort();
-    let mut cases = Vec::new();
-    for path in paths {
-        let file = path.file_name().unwrap().to_string_lossy().into_owned();
-        read_cases(&file, &std::fs::read_to_string(&path).unwrap(), &mut cases);
-    }
-    cases
-}
-
-fn read_cases(file: &str, text: &str, cases: &mut Vec<Case>) {
-    let mut lines = text.lines();
-    let first = cases.len();
-    while let Some(line) = lines.next() {
-        if line.starts_with('#') {
-            cases.push(Case {
-                title: format!("{file}: {}", line.trim_matches(['#', ' '])),
-                ..Case::default()
-            });
-        } else if let Some(kind) = line.strip_prefix("```") {
-            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            let case =
-                cases.get_mut(first..).and_then(<[Case]>::last_mut).expect("a block before any heading");
-            add_block(case, kind, &block);
-        }
-    }
-    // A heading without rules only groups what follows.
-    cases.retain(|case| !case.files.is_empty());
-}
-
-fn add_block(case: &mut Case, kind: &str, lines: &[&str]) {
-    let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-    match kind {
-        "rules" => {
-            let path = format!("{}.rules", case.files.len() + 1);
-            case.files.push(SourceFile { path, text });
-        }
-        "catalog" => case.catalog = Some(text),
-        "extras" => case.extras.extend(lines.iter().map(|line| {
-            let mut words = line.split_whitespace().map(str::to_owned);
-            Extra { attribute: words.next().expect("an attribute"), words: words.collect() }
-        })),
-        "diagnostics" => case.diagnostics = lines.iter().map(|line| (*line).to_owned()).collect(),
-        "output" => case.output = Some(text),
-        other => panic!("{}: unknown block `{other}`", case.title),
-    }
-}
-
-fn names(catalog: &str) -> Names {
-    let mut names = Names::default();
-    for line in catalog.lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.as_slice() {
-            ["placement", id] => names.placements.push((*id).to_owned()),
-            ["template", id] => names.templates.push((*id).to_owned()),
-            ["creative", id] => names.creatives.push((*id).to_owned()),
-            ["offer", id, kind, rest @ ..] => {
-                let kind = match *kind {
-                    "discount" => OfferKind::DiscountPercent,
-                    "free_shipping" => OfferKind::FreeShipping,
-                    _ => OfferKind::Bundle,
-                };
-                let percent: i64 = rest.first().map_or(0, |percent| percent.parse().unwrap());
-                names.offers.push(OfferName { id: (*id).to_owned(), kind, value: percent * NUMBER_SCALE });
-            }
-            _ => panic!("catalog line `{line}`"),
-        }
-    }
-    names
-}
+use rulec::{Diagnostic, Place, REGISTRY, SourceFile, compile, compile_and_analyse, line_column};
+use suite::{Case, DEFAULT_CATALOG, cases, folder, names};
 
 fn where_and_what(diagnostic: &Diagnostic, files: &[SourceFile]) -> String {
     if diagnostic.file == Place::NO_FILE {
@@ -116,7 +21,12 @@ fn where_and_what(diagnostic: &Diagnostic, files: &[SourceFile]) -> String {
 
 fn diagnostics(case: &Case) -> Vec<Diagnostic> {
     let names = names(case.catalog.as_deref().unwrap_or(DEFAULT_CATALOG));
-    match compile(&case.files, &names, &case.extras) {
+    let outcome = if case.is_analysed {
+        compile_and_analyse(&case.files, &names, &case.extras)
+    } else {
+        compile(&case.files, &names, &case.extras)
+    };
+    match outcome {
         Ok(compiled) => compiled.warnings,
         Err(diagnostics) => diagnostics,
     }

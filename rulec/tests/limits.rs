@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use rulec::{Code, Diagnostic, Extra, Names, SourceFile, compile, limits};
-use tessera_wire::program::SegmentId;
+use tessera_wire::program::{FeatureSubject, SegmentId};
+use tessera_wire::signal::Gates;
 
 fn names(placements: usize) -> Names {
     Names { placements: (0..placements).map(|number| format!("p{number}")).collect(), ..Names::default() }
@@ -24,6 +25,77 @@ fn large_files_and_many_files_are_refused() {
     let file = SourceFile { path: String::new(), text: String::new() };
     let error = compile(&vec![file; limits::FILES_MAX + 1], &names(1), &[]).unwrap_err();
     assert_eq!(error[0].code, Code::E005);
+}
+
+/// Long input of one kind ends in a program or in diagnostics, and the number of diagnostics is bounded.
+#[test]
+fn long_files_of_anything_end() {
+    assert_eq!(codes("# nothing to see here\n".repeat(1_000_000), 1), []);
+    for (line, expected) in [
+        ("oops\n", Code::E030),
+        ("when x is y then no ad\n", Code::E040),
+        ("rule \"a\" { when country is XX then show creative \"b\" }\n", Code::E041),
+        ("when country is RO then show creative \"b\"\n", Code::E046),
+        ("event a\n", Code::E034),
+        ("segment \"s\" { segment(\"t\") }\n", Code::E034),
+        ("“\n", Code::E001),
+    ] {
+        let found = codes(line.repeat(100_000), 1);
+        assert!(found.len() <= limits::DIAGNOSTICS_MAX && found.contains(&expected), "{line}: {found:?}");
+    }
+}
+
+#[test]
+fn trees_are_bounded() {
+    let values = "1,".repeat(limits::TREE_NODES_MAX);
+    assert_eq!(codes(format!("when hour in ({values}1) then no ad\n"), 1), [Code::E080]);
+}
+
+#[test]
+fn counts_and_tests_are_bounded() {
+    let rule = |number: usize| {
+        format!("rule \"{number}\" {{ when impressions in last {} minutes < 3 then no ad }}\n", number + 1)
+    };
+    let rules =
+        |count: usize| (0..count).map(rule).collect::<String>() + "rule \"x\" fallback { then no ad }\n";
+    assert_eq!(codes(rules(256), 1), []);
+    assert_eq!(codes(rules(257), 1), [Code::E080]);
+    let tests = "test \"t\" { expect no ad }\n".repeat(50_000);
+    let rules: String = (0..20_001).map(|n| format!("rule \"{n}\" fallback {{ then no ad }}\n")).collect();
+    assert_eq!(codes(rules + &tests, 1), [Code::E080]);
+}
+
+#[test]
+fn attributes_and_segments_are_bounded() {
+    let rules = |count: usize| {
+        let rule = |number| format!("rule \"{number}\" {{ rollout 5% then no ad }}\n");
+        (0..count).map(rule).collect::<String>() + "rule \"x\" fallback { then no ad }\n"
+    };
+    assert_eq!(codes(rules(4_096), 1), []);
+    assert_eq!(codes(rules(4_097), 1), [Code::E080]);
+    let segments: String = (0..65_537).map(|n| format!("segment \"{n}\" {{ country is RO }}\n")).collect();
+    assert!(codes(segments, 1).contains(&Code::E080));
+}
+
+#[test]
+fn equal_counts_are_one_feature() {
+    let text = "rule \"a\" { when impressions in last 60 minutes < 3 and clicks today == 0 then no ad }\n\
+        rule \"b\" { when impressions in last 1 hour > 5 or clicks today > 1 then no ad }\n\
+        rule \"c\" { cap 1 per user per hour cap 2 per user per 60 minutes then no ad }\n\
+        rule \"d\" fallback { then no ad }";
+    let files = [SourceFile { path: "a.rules".to_owned(), text: text.to_owned() }];
+    let compiled = compile(&files, &names(1), &[]).unwrap();
+    let features = &compiled.program.features;
+    assert_eq!(features.len(), 3, "{features:?}");
+    assert_eq!(features[0].bucket_ms, 120_000);
+    assert_eq!((features[2].subject_id.as_str(), features[2].subject), ("c", FeatureSubject::Rule(2)));
+    let names: Vec<&str> =
+        compiled.program.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["impressions in last 1 hour", "clicks today", "impressions of rule \"c\" in last 1 hour"]
+    );
+    assert!(compiled.program.attributes.iter().all(|attribute| attribute.gates == Gates::FREQUENCY_CAP));
 }
 
 #[test]

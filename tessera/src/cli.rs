@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and where it goes.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,6 +45,13 @@ enum Command {
     Publish {
         /// Directory with catalog.toml and *.rules files
         directory: PathBuf,
+    },
+    /// Check, format and explain rule files; `tessera rules help` says more
+    #[command(disable_help_flag = true)]
+    Rules {
+        /// What to do, such as `check DIR`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
     /// Show or check the configuration
     Config {
@@ -163,6 +171,10 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    // Tools for files need no settings, and must work beside a broken configuration.
+    if let Command::Rules { arguments } = cli.command {
+        return Ok(commands::rules::run(arguments));
+    }
     let resolved = cli.settings.resolve()?;
     match cli.command {
         Command::Version => commands::say(env!("CARGO_PKG_VERSION")),

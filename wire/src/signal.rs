@@ -251,6 +251,20 @@ pub enum Builtin {
     Now,
     /// Minute of the visitor's local week: 0 is Monday 00:00, 10,079 is Sunday 23:59.
     MinuteOfWeek,
+    /// When the visitor's cart was left behind.
+    CartAbandoned,
+    /// When the visitor last viewed a product.
+    ProductViewed,
+    /// When the visitor last searched.
+    Searched,
+    /// When a price that the visitor watches last dropped.
+    PriceDropped,
+    /// When the visitor last bought something.
+    Purchased,
+    /// How often the visitor bought something.
+    Purchases,
+    /// Id of the product that the visitor viewed last.
+    LastViewed,
 }
 
 /// A row of the built-in vocabulary.
@@ -290,7 +304,7 @@ pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"
 pub const DAYPARTS: [&str; 4] = ["night", "morning", "afternoon", "evening"];
 
 /// The whole built-in vocabulary. City needs a profile gate because it is finer than the contextual location.
-pub const BUILTINS: [BuiltinSpec; 22] = [
+pub const BUILTINS: [BuiltinSpec; 29] = [
     spec(Builtin::Country, "country", Kind::Text, Gates::NONE, &[]),
     spec(Builtin::Region, "region", Kind::Text, Gates::NONE, &[]),
     spec(Builtin::City, "city", Kind::Text, Gates::ADS_PERSONALIZE, &[]),
@@ -313,6 +327,13 @@ pub const BUILTINS: [BuiltinSpec; 22] = [
     spec(Builtin::UserSegments, "user.segments", Kind::Set, Gates::ADS_PERSONALIZE, &[]),
     spec(Builtin::Now, "now", Kind::Time, Gates::NONE, &[]),
     spec(Builtin::MinuteOfWeek, "minute_of_week", Kind::Number, Gates::NONE, &[]),
+    spec(Builtin::CartAbandoned, "cart_abandoned", Kind::Time, Gates::ADS_PERSONALIZE, &[]),
+    spec(Builtin::ProductViewed, "product_viewed", Kind::Time, Gates::ADS_PERSONALIZE, &[]),
+    spec(Builtin::Searched, "searched", Kind::Time, Gates::ADS_PERSONALIZE, &[]),
+    spec(Builtin::PriceDropped, "price_dropped", Kind::Time, Gates::ADS_PERSONALIZE, &[]),
+    spec(Builtin::Purchased, "purchased", Kind::Time, Gates::ADS_PERSONALIZE, &[]),
+    spec(Builtin::Purchases, "purchases", Kind::Number, Gates::ADS_PERSONALIZE, &[]),
+    spec(Builtin::LastViewed, "last_viewed", Kind::Text, Gates::ADS_PERSONALIZE, &[]),
 ];
 
 impl Builtin {

@@ -89,11 +89,18 @@ const PURITY: Purity = Purity {
         "tracing",
         "tracing-subscriber",
     ],
-    excused: &[(
-        "ahash",
-        "getrandom",
-        "seeds hash tables against chosen keys; tables are only looked up by key, so no decision depends on the seed",
-    )],
+    excused: &[
+        (
+            "ahash",
+            "getrandom",
+            "seeds hash tables against chosen keys; tables are only looked up by key, so no decision depends on the seed",
+        ),
+        (
+            "rulec",
+            "jiff",
+            "turns local dates into instants by the bundled time zone database; its clock is never asked",
+        ),
+    ],
 };
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     let names = builder.rule_names(&offers);
     let extras = builder.extras();
     let rules = sources.files.get(1..).unwrap_or(&[]);
-    let compiled = match rulec::compile(rules, &names, &extras) {
+    let compiled = match rulec::compile_and_analyse(rules, &names, &extras) {
         Ok(mut compiled) => {
             let contexts = raw.template.iter().flat_map(|template| &template.context);
             contexts
@@ -63,6 +63,15 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
             Err(problems)
         }
     }
+}
+
+/// The names that a catalog gives to rules, whatever else is wrong with it.
+pub(super) fn names(catalog: &str) -> Result<Names, String> {
+    let raw: RawCatalog = toml::from_str(catalog).map_err(|error| error.to_string())?;
+    let index = Index::of(&raw);
+    let mut builder = Builder { raw: &raw, names: &index, catalog: Catalog::default(), problems: Vec::new() };
+    let offers = builder.add_offers();
+    Ok(builder.rule_names(&offers))
 }
 
 /// Ids of each list, to their indices; the first of equal ids counts.

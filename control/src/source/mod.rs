@@ -116,6 +116,14 @@ fn read_file(directory: &Path, path: &Path) -> Result<SourceFile, ReadError> {
     Ok(SourceFile { path: name, text })
 }
 
+/// The names that the text of a `catalog.toml` gives to rules.
+///
+/// # Errors
+/// The text is no catalog; says where.
+pub fn rule_names(catalog: &str) -> Result<rulec::Names, String> {
+    build::names(catalog)
+}
+
 /// Compiles sources to a bundle.
 ///
 /// # Errors

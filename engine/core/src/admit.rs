@@ -160,6 +160,29 @@ fn fill_builtin(
         Builtin::Hour => {
             return fill_integer(signal, raw.local_time.map(|time| scaled(i64::from(time.hour))), frame);
         }
+        Builtin::CartAbandoned => {
+            return fill_or_trait(program, signal, attribute, raw.behaviour.cart_abandoned_ms, raw, frame);
+        }
+        Builtin::ProductViewed => {
+            return fill_or_trait(program, signal, attribute, raw.behaviour.product_viewed_ms, raw, frame);
+        }
+        Builtin::Searched => {
+            return fill_or_trait(program, signal, attribute, raw.behaviour.searched_ms, raw, frame);
+        }
+        Builtin::PriceDropped => {
+            return fill_or_trait(program, signal, attribute, raw.behaviour.price_dropped_ms, raw, frame);
+        }
+        Builtin::Purchased => {
+            return fill_or_trait(program, signal, attribute, raw.behaviour.purchased_ms, raw, frame);
+        }
+        Builtin::Purchases => {
+            let purchases = raw.behaviour.purchases.map(|purchases| scaled(i64::from(purchases)));
+            return fill_or_trait(program, signal, attribute, purchases, raw, frame);
+        }
+        Builtin::LastViewed => match raw.behaviour.last_viewed {
+            Some(product) => Some(product),
+            None => return fill_value(program, signal, attribute, find(raw.traits, &attribute.name), frame),
+        },
         Builtin::Now => return frame.set_integer(signal, frame.now_ms()),
         Builtin::MinuteOfWeek => {
             return fill_integer(signal, raw.local_time.map(|time| scaled(time.minute_of_week())), frame);
@@ -202,6 +225,21 @@ fn fill_value(
         (Kind::Text, Some(Value::Text(value))) => frame.set_text(program, signal, value),
         (Kind::Set, Some(Value::List(list))) => fill_set(program, signal, list, frame),
         _ => {}
+    }
+}
+
+/// What the engine remembers, else what the caller says of the visitor under the same name.
+fn fill_or_trait(
+    program: &VerifiedProgram,
+    signal: SignalId,
+    attribute: &Attribute,
+    remembered: Option<i64>,
+    raw: &RawSignals<'_>,
+    frame: &mut Frame,
+) {
+    match remembered {
+        Some(value) => frame.set_integer(signal, value),
+        None => fill_value(program, signal, attribute, find(raw.traits, &attribute.name), frame),
     }
 }
 

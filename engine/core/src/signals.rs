@@ -75,6 +75,25 @@ pub struct PlacementRequest<'a> {
     pub formats: &'a [(u32, u32)],
 }
 
+/// What a visitor did before this request. Times are unix milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Behaviour<'a> {
+    /// When the cart was left behind.
+    pub cart_abandoned_ms: Option<i64>,
+    /// Last product view.
+    pub product_viewed_ms: Option<i64>,
+    /// Last search.
+    pub searched_ms: Option<i64>,
+    /// Last drop of a watched price.
+    pub price_dropped_ms: Option<i64>,
+    /// Last purchase.
+    pub purchased_ms: Option<i64>,
+    /// Number of purchases.
+    pub purchases: Option<u32>,
+    /// Product viewed last.
+    pub last_viewed: Option<&'a str>,
+}
+
 /// Everything the edge found out about a request.
 #[derive(Debug, Clone, Default)]
 pub struct RawSignals<'a> {
@@ -116,6 +135,8 @@ pub struct RawSignals<'a> {
     pub sticky_key: Option<u64>,
     /// Pseudonymous subject key of the visitor's identifier, 0 when none.
     pub subject: u128,
+    /// What the engine remembers of the visitor, and what the caller says instead where it remembers nothing.
+    pub behaviour: Behaviour<'a>,
     /// Counts by index into the program's feature manifest: `None` where nothing can be known of the visitor, or the list
     /// is shorter.
     pub features: &'a [Option<u32>],

@@ -21,6 +21,7 @@ use crate::enrich::zone_cell::ZoneCell;
 use crate::journal::WorkerJournal;
 use crate::keys::Keys;
 use crate::snapshot_cell::SnapshotCell;
+use crate::user_store::{UserStore, UserView};
 
 use super::request::{ConsentBody, DeviceBody};
 
@@ -32,6 +33,8 @@ pub(crate) struct Responder {
     pub geography: Arc<GeoCell>,
     /// Offsets of the zones that rules name.
     pub zones: Arc<ZoneCell>,
+    /// What is remembered of visitors.
+    pub users: Arc<UserStore>,
     /// The device classifier.
     pub devices: DeviceClassifier,
     /// Which proxies may say who the client is.
@@ -58,12 +61,18 @@ pub(crate) struct Memory {
     pub(crate) frame: Frame,
     pub(crate) scratch: Scratch,
     pub(crate) devices: DeviceCache,
+    pub(crate) user: UserView,
 }
 
 impl Memory {
     pub(crate) fn new(snapshot: &Snapshot) -> Memory {
         let program = snapshot.bundle().program();
-        Memory { frame: Frame::new(program), scratch: Scratch::new(program), devices: DeviceCache::default() }
+        Memory {
+            frame: Frame::new(program),
+            scratch: Scratch::new(program),
+            devices: DeviceCache::default(),
+            user: UserView::default(),
+        }
     }
 }
 

@@ -6,12 +6,15 @@ use hyper::StatusCode;
 use hyper::header::AUTHORIZATION;
 use tessera_engine_core::admit::admit;
 use tessera_engine_core::consent::OwnConsent;
-use tessera_engine_core::decide::{Decision, decide};
+use tessera_engine_core::decide::{Ad, Decision, decide};
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::hash::sticky_key;
-use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
+use tessera_engine_core::signals::{
+    Behaviour, Device, LocalTime, Money, PlacementRequest, RawSignals, Value,
+};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_wire::event::{NONE, Served};
+use tessera_wire::signal::Gates;
 
 use smallvec::SmallVec;
 
@@ -20,6 +23,8 @@ use super::context::{Arrival, Enriched, Memory, Responder, Worker};
 use super::problem::Problem;
 use super::request::{self, DecideBody, FreeValues};
 use crate::counters::Refusal;
+use crate::snapshot_cell::Live;
+use crate::user_store::{CountKey, UserView};
 
 impl Responder {
     /// Answers one decide request into `out`.
@@ -35,12 +40,13 @@ impl Responder {
     ) -> Result<(), Problem> {
         let started = Instant::now();
         let live = self.snapshots.load();
-        let snapshot = live.as_ref().ok_or_else(Problem::no_bundle)?;
+        let live = live.as_ref().ok_or_else(Problem::no_bundle)?;
         let Worker { memory, journal, shard } = worker;
-        let memory = memory.get_or_insert_with(|| Memory::new(snapshot));
+        let memory = memory.get_or_insert_with(|| Memory::new(live));
         let mut is_logged = true;
-        let summary = self.respond(snapshot, arrival, bytes, memory, out, &mut |served| {
-            is_logged &= journal.served(served);
+        let summary = self.respond(live, arrival, bytes, memory, out, &mut |shown| {
+            is_logged &= journal.served(shown.served);
+            self.count_impression(live, &shown);
         })?;
         if !is_logged {
             shard.unlogged();
@@ -50,15 +56,25 @@ impl Responder {
         Ok(())
     }
 
-    /// The pure part of [`Self::decide`]: no clock, no randomness, no counters.
+    /// Adds what was shown to what the visitor's caps and counters read. The very next decision sees it.
+    fn count_impression(&self, live: &Live, shown: &Shown<'_>) {
+        if shown.counted_subject == 0 || !live.plan().counts_impressions() {
+            return;
+        }
+        let mut keys: SmallVec<[CountKey; 8]> = SmallVec::new();
+        live.plan().impression_keys(live.bundle().catalog(), shown.ad, |key| keys.push(key));
+        self.users.count_all(shown.counted_subject, &keys, shown.served.at_ms);
+    }
+
+    /// The pure part of [`Self::decide`]: no clock, no randomness, no counters, nothing remembered.
     pub(super) fn respond(
         &self,
-        snapshot: &Snapshot,
+        live: &Live,
         arrival: &Arrival<'_>,
         bytes: &[u8],
         memory: &mut Memory,
         out: &mut Vec<u8>,
-        emit: &mut dyn FnMut(Served),
+        emit: &mut dyn FnMut(Shown<'_>),
     ) -> Result<Summary, Problem> {
         let body = request::parse(bytes)?;
         if body.options.explain {
@@ -66,6 +82,7 @@ impl Responder {
         }
         let geography = self.geography.load();
         let enriched = self.enrich(arrival, &body.device, geography.as_deref());
+        let subject = identity_of(&body).map_or(0, |(kind, id)| self.keys.subject_key(kind, id));
         let declared = body.geo.country.as_ref().map(|country| country.0.as_ref());
         let outcome = self.consent(arrival, &body.consent, &body.device, &enriched, declared);
         let formats = formats_of(&body);
@@ -77,24 +94,33 @@ impl Responder {
             None => arrival.random as u64,
         };
         let zones = self.zones.load();
+        memory.user.clear();
+        if subject != 0 && live.plan().reads_anything() && !self.users.is_suppressed(subject) {
+            let midnight_ms = midnight_ms(arrival.now_ms, enriched.local_time);
+            self.users.read(subject, live.plan(), arrival.now_ms, midnight_ms, &mut memory.user);
+        }
         let raw = RawSignals {
+            subject,
             zone_offsets: &zones,
             request_key: seed,
-            ..self.raw_signals(&body, &enriched, device, &context)
+            features: &memory.user.features,
+            behaviour: behaviour_of(&memory.user, arrival.now_ms),
+            ..self.raw_signals(&body, &enriched, device, &context, &memory.user)
         };
-        let program = snapshot.bundle().program();
+        let program = live.bundle().program();
         let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame);
-        let explanation = body
-            .options
-            .explain
-            .then(|| explain(snapshot, &admitted, arrival.now_ms, seed, &mut memory.scratch));
-        let decision = decide(snapshot, &admitted, arrival.now_ms, seed, &mut memory.scratch);
+        let explanation =
+            body.options.explain.then(|| explain(live, &admitted, arrival.now_ms, seed, &mut memory.scratch));
+        let decision = decide(live, &admitted, arrival.now_ms, seed, &mut memory.scratch);
+        let may_count = admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test;
+        let counted_subject = if may_count { subject } else { 0 };
         for (number, ad) in decision.ads.iter().enumerate() {
-            emit(served(snapshot, arrival, &admitted, ad, number as u16));
+            let served = served(live, arrival, &admitted, ad, number as u16);
+            emit(Shown { served, ad, counted_subject });
         }
         let answer = Answer {
             responder: self,
-            snapshot,
+            snapshot: live,
             body: &body,
             admitted: &admitted,
             decision,
@@ -122,6 +148,7 @@ impl Responder {
         enriched: &'a Enriched<'a>,
         device: Option<Device>,
         context: &'a FreeValues<'a>,
+        user: &'a UserView,
     ) -> RawSignals<'a> {
         let identity = identity_of(body);
         let cart = body.session.cart.as_ref();
@@ -138,18 +165,55 @@ impl Responder {
             page_keywords: &body.page.keywords,
             referrer_host: text(&body.page.referrer).and_then(host_of),
             cart_value: cart
-                .and_then(|cart| Some(Money { micros: cart.value_micros?, currency: text(&cart.currency)? })),
-            cart_items: cart.and_then(|cart| cart.items),
+                .and_then(|cart| Some(Money { micros: cart.value_micros?, currency: text(&cart.currency)? }))
+                .or_else(|| remembered_cart_value(user)),
+            cart_items: cart.and_then(|cart| cart.items).or_else(|| user.cart.as_ref()?.items.map(i64::from)),
             page_views: body.session.page_views,
             user_segments: body.user.segments.as_deref(),
             traits: &body.user.traits,
             context,
             sticky_key: identity.map(|(_, id)| sticky_key(id)),
-            subject: identity.map_or(0, |(kind, id)| self.keys.subject_key(kind, id)),
             is_test: body.options.test,
             ..RawSignals::default()
         }
     }
+}
+
+/// One ad of an answer, on its way to the journal and to what is remembered of the visitor.
+pub(super) struct Shown<'a> {
+    pub(super) served: Served,
+    pub(super) ad: &'a Ad,
+    /// Whose impressions it adds to; 0 when counting is not allowed.
+    counted_subject: u128,
+}
+
+/// The visitor's last local midnight, UTC where the place is not known. Unix milliseconds.
+fn midnight_ms(now_ms: i64, local_time: Option<LocalTime>) -> i64 {
+    const MINUTE_MS: i64 = 60_000;
+    let minutes = match local_time {
+        Some(time) => i64::from(time.hour) * 60 + i64::from(time.minute),
+        None => now_ms.div_euclid(MINUTE_MS).rem_euclid(24 * 60),
+    };
+    (now_ms.div_euclid(MINUTE_MS) - minutes) * MINUTE_MS
+}
+
+fn behaviour_of(user: &UserView, now_ms: i64) -> Behaviour<'_> {
+    let ms = |secs: u32| (secs > 0).then(|| i64::from(secs) * 1_000);
+    Behaviour {
+        cart_abandoned_ms: user.cart_abandoned_ms(now_ms),
+        product_viewed_ms: ms(user.recency.product_viewed_secs),
+        searched_ms: ms(user.recency.searched_secs),
+        price_dropped_ms: ms(user.recency.price_dropped_secs),
+        purchased_ms: ms(user.recency.purchased_secs),
+        purchases: user.purchases,
+        last_viewed: Some(user.last_viewed.as_str()).filter(|product| !product.is_empty()),
+    }
+}
+
+fn remembered_cart_value(user: &UserView) -> Option<Money<'_>> {
+    let cart = user.cart.as_ref()?;
+    let currency = std::str::from_utf8(&cart.currency).ok().filter(|_| cart.currency != [0; 3])?;
+    Some(Money { micros: cart.value_micros, currency })
 }
 
 /// What the counters want to know of a decision.

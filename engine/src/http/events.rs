@@ -1,7 +1,9 @@
 //! `POST /v1/events`: batches of what visitors did.
 //!
 //! An event with a token is a touch of a served ad; any other is behaviour. Without permission to measure with an
-//! identifier, behaviour is kept as a bare count: no subject, no product. Free properties are never stored.
+//! identifier, behaviour is kept as a bare count: no subject, no product. Free properties are never stored. With permission
+//! to build an advertising profile, what is remembered of the visitor changes too, before the answer is sent: the very
+//! next decision knows.
 
 use std::borrow::Cow;
 
@@ -11,6 +13,7 @@ use tessera_wire::event::{Behaviour, Event, TouchKind};
 use tessera_wire::signal::Gates;
 use tessera_wire::token::TokenBuffer;
 
+use super::behaviour::{Details, canonical, change};
 use super::context::{Arrival, Responder};
 use super::problem::Problem;
 use super::request::{ConsentBody, DeviceBody, Str, parse_json};
@@ -51,6 +54,8 @@ struct PropertiesBody<'a> {
     value_micros: Option<i64>,
     #[serde(borrow)]
     currency: Option<Str<'a>>,
+    /// Items in the cart.
+    items: Option<u16>,
 }
 
 /// The answer to a batch.
@@ -67,11 +72,24 @@ struct Rejected {
     code: &'static str,
 }
 
+/// A behaviour event of a visitor who allows a profile.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    subject: u128,
+    /// Its canonical name.
+    name: String,
+    product_id: String,
+    value: Option<(i64, [u8; 3])>,
+    items: Option<u16>,
+    at_ms: i64,
+}
+
 /// A read batch: what to write, and what to answer once it is written.
 pub(crate) struct Batch {
     pub(crate) events: Box<[Event]>,
     pub(crate) touches: Vec<TouchKind>,
     pub(crate) behaviours: u64,
+    pub(crate) remembered: Vec<Remembered>,
     pub(crate) answer: Accepted,
 }
 
@@ -95,6 +113,7 @@ impl Responder {
             seen: Vec::new(),
             events: Vec::new(),
             touches: Vec::new(),
+            remembered: Vec::new(),
         };
         let mut answer = Accepted { accepted: 0, duplicate: 0, rejected: Vec::new() };
         for (index, event) in body.events.iter().enumerate() {
@@ -105,7 +124,18 @@ impl Responder {
             }
         }
         let behaviours = (reader.events.len() - reader.touches.len()) as u64;
-        Ok(Batch { events: reader.events.into(), touches: reader.touches, behaviours, answer })
+        let Reader { events, touches, remembered, .. } = reader;
+        Ok(Batch { events: events.into(), touches, behaviours, remembered, answer })
+    }
+
+    /// Changes what is known of visitors. Call when the events are in the journal.
+    pub(crate) fn remember(&self, remembered: &[Remembered]) {
+        let live = self.snapshots.load();
+        for event in remembered {
+            let key = live.as_ref().and_then(|live| live.plan().behaviour_key(&event.name));
+            let details = Details { product_id: &event.product_id, value: event.value, items: event.items };
+            self.users.apply(event.subject, change(&event.name, details), key, event.at_ms);
+        }
     }
 }
 
@@ -116,6 +146,7 @@ struct Reader<'a> {
     seen: Vec<Cow<'a, str>>,
     events: Vec<Event>,
     touches: Vec<TouchKind>,
+    remembered: Vec<Remembered>,
 }
 
 impl<'a> Reader<'a> {
@@ -159,16 +190,36 @@ impl<'a> Reader<'a> {
         }
         self.seen.push(Cow::Borrowed(&message_id.0));
         let may_measure = self.gates.covers(Gates::MEASURE_ADS);
+        let name = canonical(&name.0).into_owned();
+        let subject = self.subject(event);
+        self.remember(event, subject, &name, product_id);
         self.events.push(Event::Behaviour(Behaviour {
             message_id: message_id.0.clone().into_owned(),
-            name: name.0.clone().into_owned(),
+            name,
             at_ms: self.arrival.now_ms,
-            subject: if may_measure { self.subject(event) } else { 0 },
+            subject: if may_measure { subject } else { 0 },
             product_id: if may_measure { product_id.to_owned() } else { String::new() },
             value_micros: event.properties.value_micros.unwrap_or(0),
             currency: currency_of(event),
         }));
         Ok(true)
+    }
+
+    /// Keeps what changes the visitor's profile, where one may be built.
+    fn remember(&mut self, event: &EventBody<'_>, subject: u128, name: &str, product_id: &str) {
+        if subject == 0 || !self.gates.covers(Gates::ADS_PROFILE_WRITE) {
+            return;
+        }
+        let currency = currency_of(event);
+        let value = event.properties.value_micros.map(|value| (value, currency));
+        self.remembered.push(Remembered {
+            subject,
+            name: name.to_owned(),
+            product_id: product_id.to_owned(),
+            value,
+            items: event.properties.items,
+            at_ms: self.arrival.now_ms,
+        });
     }
 
     fn subject(&self, event: &EventBody<'_>) -> u128 {

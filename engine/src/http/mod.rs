@@ -8,7 +8,8 @@
 
 pub(crate) mod admin;
 mod answer;
-pub(crate) mod body;
+pub(crate) mod behaviour;
+mod body;
 pub(crate) mod context;
 pub(crate) mod decide;
 pub(crate) mod events;

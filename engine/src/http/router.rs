@@ -125,6 +125,7 @@ impl Handler {
         let batch = self.responder.events(arrival, bytes)?;
         if !batch.events.is_empty() {
             self.append(batch.events, &batch.touches, batch.behaviours).await.map_err(Problem::journal)?;
+            self.responder.remember(&batch.remembered);
         }
         Ok(json(ACCEPTED, encode(&batch.answer)))
     }

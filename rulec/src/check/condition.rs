@@ -1,5 +1,6 @@
 //! Conditions: segments expanded, tests typed.
 
+use super::value::comparable;
 use super::vocabulary::AttributeId;
 use super::{Checker, SegmentState};
 use crate::ast::{self, Cond, CondKind, Includes, Name, Op, Value, ValueKind};
@@ -68,6 +69,14 @@ impl Checker<'_> {
             CondKind::And(parts) => self.joined(parts, level, Condition::And),
             CondKind::Or(parts) => self.joined(parts, level, Condition::Or),
             CondKind::Segment(name) => self.segment(name, level),
+            CondKind::Count(count, check) => {
+                self.counted(count).and_then(|id| self.test_of(id, check, cond.place)).map(Built::leaf)
+            }
+            CondKind::Bucket(bucket, check) => {
+                let id = self.bucket(bucket);
+                self.test_of(id, check, cond.place).map(Built::leaf)
+            }
+            CondKind::Active(schedule) => self.active(schedule),
             CondKind::Test(name, check) => self.test(name, check, cond.place).map(Built::leaf),
         }?;
         if built.depth > limits::CONDITION_DEPTH_MAX {
@@ -100,15 +109,24 @@ impl Checker<'_> {
         level: usize,
         join: impl FnOnce(Vec<Condition>) -> Condition,
     ) -> Option<Built> {
-        let built: Vec<Option<Built>> = parts.iter().map(|part| self.built(part, level)).collect();
-        let built: Vec<Built> = built.into_iter().collect::<Option<_>>()?;
-        let depth = 1 + built.iter().map(|part| part.depth).max().unwrap_or(0);
-        Some(Built { condition: join(built.into_iter().map(|part| part.condition).collect()), depth })
+        let mut conditions = Vec::with_capacity(parts.len());
+        let mut depth = 0;
+        let mut is_right = true;
+        for part in parts {
+            match self.built(part, level) {
+                Some(built) => {
+                    depth = depth.max(built.depth);
+                    conditions.push(built.condition);
+                }
+                None => is_right = false,
+            }
+        }
+        is_right.then(|| Built { condition: join(conditions), depth: depth + 1 })
     }
 
     fn segment(&mut self, name: &Name, level: usize) -> Option<Built> {
         let Some(segment) = self.segments.get_mut(&name.text) else {
-            let near = nearest(&name.text, self.segments.keys().map(String::as_str));
+            let near = self.near(&name.text, self.segments.keys().map(String::as_str));
             let message = format!("there is no segment \"{}\"", name.text);
             self.sink.push(Diagnostic::new(Code::E042, name.place, message).did_you_mean(near));
             return None;
@@ -156,26 +174,62 @@ impl Checker<'_> {
 
     fn test(&mut self, name: &Name, check: &ast::Check, place: Place) -> Option<Condition> {
         let attribute = self.attribute(name)?;
-        let condition = |checker: &mut Self, check: Check| {
-            let signal = checker.vocabulary.signal(attribute);
-            Condition::Test(Test { signal, check, place })
+        self.test_of(attribute, check, place)
+    }
+
+    fn active(&mut self, schedule: &ast::Schedule) -> Option<Built> {
+        let mut parts = self.schedules(std::slice::from_ref(schedule))?;
+        parts.pop().map(Built::leaf)
+    }
+
+    fn test_of(&mut self, attribute: AttributeId, check: &ast::Check, place: Place) -> Option<Condition> {
+        let is_known = match check {
+            ast::Check::Known => Some(true),
+            ast::Check::Unknown => Some(false),
+            _ => None,
         };
-        match check {
-            ast::Check::Known => return Some(condition(self, Check::Known)),
-            ast::Check::Unknown => return Some(condition(self, Check::Known).negated()),
-            _ => {}
+        if let Some(is_known) = is_known {
+            let signal = self.vocabulary.signal(attribute);
+            let known = Condition::Test(Test { signal, check: Check::Known, place });
+            return Some(if is_known { known } else { known.negated() });
+        }
+        if self.is_misspelt_known(attribute, check) {
+            return None;
         }
         let (check, is_negated) = match self.vocabulary.entry(attribute).ty {
             Type::Bool => self.bool_check(attribute, check, place),
-            Type::Number(_) | Type::Percent | Type::Money(_) => self.amount_check(attribute, check, place),
-            Type::Text | Type::OneOf(_) | Type::Country | Type::Language => {
-                self.text_check(attribute, check, place)
-            }
-            Type::Set => self.set_check(attribute, check, place),
+            Type::Number(_)
+            | Type::Percent
+            | Type::Money(_)
+            | Type::Duration
+            | Type::Version
+            | Type::Bucket
+            | Type::MinuteOfWeek => self.amount_check(attribute, check, place),
+            Type::Text
+            | Type::OneOf(_)
+            | Type::Country
+            | Type::Language
+            | Type::Currency
+            | Type::Timezone => self.text_check(attribute, check, place),
+            Type::Set | Type::SetOf(_) => self.set_check(attribute, check, place),
             Type::Time => self.time_check(attribute, check, place),
         }?;
-        let condition = condition(self, check);
+        let signal = self.vocabulary.signal(attribute);
+        let condition = Condition::Test(Test { signal, check, place });
         Some(if is_negated { condition.negated() } else { condition })
+    }
+
+    /// `is knwon` would otherwise be a value; reported when that is what it looks like.
+    fn is_misspelt_known(&mut self, attribute: AttributeId, check: &ast::Check) -> bool {
+        let ast::Check::Compare(Op::Equal | Op::NotEqual, value) = check else { return false };
+        let ValueKind::Word(word) = &value.kind else { return false };
+        let entry = self.vocabulary.entry(attribute);
+        if entry.is_closed() && entry.has_word(word) {
+            return false;
+        }
+        let Some(meant) = nearest(word, ["known", "unknown"]) else { return false };
+        self.sink.push(Diagnostic::misspelt(value.place, word, meant));
+        true
     }
 
     fn bool_check(&mut self, id: AttributeId, check: &ast::Check, place: Place) -> Option<(Check, bool)> {
@@ -203,17 +257,20 @@ impl Checker<'_> {
     fn amount_check(&mut self, id: AttributeId, check: &ast::Check, place: Place) -> Option<(Check, bool)> {
         let in_range = |low, high| Some((Check::InRanges(vec![(low, high)]), false));
         match check {
-            ast::Check::Compare(op @ (Op::Equal | Op::NotEqual), value) => {
-                let range = self.range(id, value)?;
-                Some((Check::InRanges(vec![range]), *op == Op::NotEqual))
-            }
             ast::Check::Compare(op, value) => {
-                let amount = self.amount(id, value)?;
+                let (low, high) = self.range(id, value)?;
                 match op {
-                    Op::AtLeast => in_range(amount, i64::MAX),
-                    Op::Above => in_range(amount.saturating_add(1), i64::MAX),
-                    Op::AtMost => in_range(i64::MIN, amount),
-                    _ => in_range(i64::MIN, amount.saturating_sub(1)),
+                    Op::Equal | Op::NotEqual => {
+                        Some((Check::InRanges(vec![(low, high)]), *op == Op::NotEqual))
+                    }
+                    _ if matches!(value.kind, ValueKind::Range { .. }) => {
+                        self.mismatch(id, value.place, "write `in` before a range");
+                        None
+                    }
+                    Op::AtLeast => in_range(low, i64::MAX),
+                    Op::Above => in_range(high.saturating_add(1), i64::MAX),
+                    Op::AtMost => in_range(i64::MIN, high),
+                    Op::Below => in_range(i64::MIN, low.saturating_sub(1)),
                 }
             }
             ast::Check::Between(low, high) => {
@@ -243,9 +300,9 @@ impl Checker<'_> {
                 Some((Check::OneOf(vec![word]), *op == Op::NotEqual))
             }
             ast::Check::In { is_negated, list } => Some((Check::OneOf(self.texts(id, list)?), *is_negated)),
-            ast::Check::StartsWith(text) => Some((Check::StartsWith(text.text.clone()), false)),
-            ast::Check::EndsWith(text) => Some((Check::EndsWith(text.text.clone()), false)),
-            ast::Check::Contains(text) => Some((Check::Contains(text.text.clone()), false)),
+            ast::Check::StartsWith(text) => Some((Check::StartsWith(self.inner_text(id, text)), false)),
+            ast::Check::EndsWith(text) => Some((Check::EndsWith(self.inner_text(id, text)), false)),
+            ast::Check::Contains(text) => Some((Check::Contains(self.inner_text(id, text)), false)),
             _ => {
                 self.mismatch(
                     id,
@@ -261,9 +318,10 @@ impl Checker<'_> {
         let ast::Check::Includes { is_negated, mode, list } = check else {
             let entry = self.vocabulary.entry(id);
             let message = format!("`{}` is a set: it holds several values", entry.name);
-            self.sink.push(Diagnostic::new(Code::E047, place, message).help(
-                "use `includes any of (…)`, `includes all of (…)`, `includes none of (…)` or `includes only of (…)`",
-            ));
+            self.sink.push(
+                Diagnostic::new(Code::E047, place, message)
+                    .help("use `includes any of (…)`, `includes all of (…)` or `includes none of (…)`"),
+            );
             return None;
         };
         let words = self.texts(id, list)?;
@@ -281,25 +339,43 @@ impl Checker<'_> {
             ast::Check::BeforeMs(age_ms) => {
                 Some((Check::AgeInRanges(vec![(age_ms.saturating_add(1), i64::MAX)]), false))
             }
+            ast::Check::Compare(_, value)
+                if matches!(value.kind, ValueKind::Moment(_) | ValueKind::Range { .. }) =>
+            {
+                self.amount_check(id, check, place)
+            }
+            ast::Check::Between(..) | ast::Check::In { .. } => self.amount_check(id, check, place),
             _ => {
-                self.mismatch(id, place, "compare it with now: `within 24 hours` or `before 90 days ago`");
+                let help =
+                    "compare it with now or a date: `within 24 hours`, `before 90 days ago`, `>= 2026-01-31`";
+                self.mismatch(id, place, help);
                 None
             }
         }
     }
 
+    /// A part of a text, in the form in which texts are compared.
+    fn inner_text(&self, id: AttributeId, text: &Name) -> String {
+        comparable(&text.text, self.vocabulary.entry(id).is_caseless)
+    }
+
     /// Sorted and distinct, so that equal lists are equal however they are written.
     fn texts(&mut self, id: AttributeId, list: &[Value]) -> Option<Vec<String>> {
-        let texts: Vec<Option<String>> = list.iter().map(|value| self.text_value(id, value)).collect();
-        let mut texts = texts.into_iter().collect::<Option<Vec<_>>>()?;
-        texts.sort();
+        let mut texts = Vec::with_capacity(list.len());
+        for value in list {
+            texts.extend(self.text_value(id, value));
+        }
+        if texts.len() < list.len() {
+            return None;
+        }
+        texts.sort_unstable();
         texts.dedup();
         Some(texts)
     }
 }
 
 /// Sorted and disjoint.
-fn merged(mut ranges: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+pub(super) fn merged(mut ranges: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
     ranges.sort_unstable();
     let mut merged: Vec<(i64, i64)> = Vec::with_capacity(ranges.len());
     for (low, high) in ranges {

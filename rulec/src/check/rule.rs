@@ -1,44 +1,95 @@
-//! Rules: guards, tiers, actions and the names of catalog things.
+//! Rules: when they apply, tiers and splits.
 //!
 //! A rule becomes one tier after another, all with the same source. The engine takes the first matching tier of a source
-//! rule and ignores its later ones, so a tier's condition is only the rule's guard and the tier's own condition;
-//! `otherwise` of the rule is one more tier for whenever the guard is not definitely true.
+//! rule and ignores its later ones, so a tier's condition is only the rule's own and the tier's; an arm of a split is a
+//! tier that also needs the visitor in its buckets. `otherwise` of the rule is one more tier for whenever `when` and
+//! `unless` are not definitely true. Schedules, caps and rollouts hold for all tiers, `otherwise` included.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tessera_rulevm::limits::RULES_MAX;
-use tessera_wire::catalog::{CreativeId, OfferId, OfferKind, TemplateId};
-use tessera_wire::program::{Action as Plain, RuleClass};
+use tessera_wire::limits::ATTRIBUTES_MAX;
+use tessera_wire::program::RuleClass;
+use tessera_wire::signal::NUMBER_SCALE;
 
 use super::{Checked, Checker, Source};
-use crate::ast::{ActionItem, ActionKind, Class, File, Name, RuleItem, Tier};
+use crate::ast::{Class, File, Name, RuleItem, Split, SplitArm, Tier};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, LineIndex, Place};
 use crate::hir::{Action, Check, Condition, Rule};
 use crate::limits;
-use crate::nearest::nearest;
 use crate::print;
 
 /// One tier on its way to a rule.
 struct Branch {
     condition: Condition,
     actions: Vec<Action>,
+    /// Place of the condition of the tier it comes from.
     place: Option<Place>,
 }
 
-impl Checker<'_> {
-    pub(super) fn rules(&mut self, files: &[File], lines: &LineIndex, checked: &mut Checked) {
-        let mut seen = BTreeMap::new();
+/// The condition and actions of each tier; and when the rule applies, unless its only tier says so.
+fn tiers(
+    scope: Scope,
+    mut branches: Vec<Branch>,
+    otherwise: Option<Vec<Action>>,
+) -> (Option<Condition>, Vec<(Condition, Vec<Action>)>) {
+    let is_plain = branches.len() == 1 && branches[0].condition == Condition::Constant(true);
+    if is_plain && otherwise.is_none() {
+        // Most rules are like this, so nothing is copied for them.
+        let actions = branches.remove(0).actions;
+        return (None, vec![(scope.into_whole(), actions)]);
+    }
+    let mut tiers: Vec<(Condition, Vec<Action>)> =
+        branches.into_iter().map(|branch| (both(scope.whole(), branch.condition), branch.actions)).collect();
+    let whole = scope.whole();
+    if let Some(actions) = otherwise {
+        let outside = Condition::Definitely(Box::new(scope.guard)).negated();
+        tiers.push((with(&scope.limits, outside), actions));
+    }
+    (Some(whole), tiers)
+}
+
+/// When a rule applies.
+struct Scope {
+    /// Schedules, caps and rollout.
+    limits: Vec<Condition>,
+    /// `when` and `unless`.
+    guard: Condition,
+}
+
+impl Scope {
+    fn whole(&self) -> Condition {
+        with(&self.limits, self.guard.clone())
+    }
+
+    fn into_whole(self) -> Condition {
+        with(&self.limits, self.guard)
+    }
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn rules(&mut self, files: &'a [File], lines: &LineIndex, checked: &mut Checked) {
         let mut expanded = 0usize;
-        for item in files.iter().flat_map(|file| &file.rules) {
-            if !item.is_one_line && !self.is_new_rule_name(&mut seen, &item.name) {
+        for (item, source) in files.iter().flat_map(|file| &file.rules).zip(0u32..) {
+            if self.is_repeated(item, source, files) {
                 continue;
             }
-            let source = checked.sources.len() as u32;
-            let Some((guard, rules)) = self.rule(item, source) else { continue };
+            self.this_rule = (!item.is_one_line).then_some((source, item.name.text.as_str()));
+            let rules = self.rule(item, source);
+            self.this_rule = None;
+            let Some((whole, rules)) = rules else { continue };
             expanded += rules.iter().map(|rule| rule.placements.len()).sum::<usize>();
             if expanded > RULES_MAX {
                 let message = format!("more than {RULES_MAX} rules, counted per placement and tier");
+                self.sink.push(Diagnostic::new(Code::E080, item.place, message));
+                return;
+            }
+            if self.vocabulary.used().len() > ATTRIBUTES_MAX {
+                let message = format!(
+                    "rules read more than {ATTRIBUTES_MAX} attributes; each count and each salt is one"
+                );
                 self.sink.push(Diagnostic::new(Code::E080, item.place, message));
                 return;
             }
@@ -47,153 +98,196 @@ impl Checker<'_> {
             } else {
                 item.name.text.clone()
             };
+            let guard = self.tested_rules.contains(name.as_str()).then(|| {
+                whole.unwrap_or_else(|| {
+                    // One tier without a condition of its own: the rule's condition is the tier's.
+                    rules.first().map_or(Condition::Constant(true), |rule| rule.condition.clone())
+                })
+            });
             checked.sources.push(Source { name, place: item.place, guard });
             checked.unit.rules.extend(rules);
         }
     }
 
-    fn rule(&mut self, item: &RuleItem, source: u32) -> Option<(Condition, Vec<Rule>)> {
-        if item.tiers.len() >= limits::TIERS_MAX {
+    /// Names tell rules apart.
+    fn is_repeated(&mut self, item: &RuleItem, source: u32, files: &[File]) -> bool {
+        if item.is_one_line {
+            return false;
+        }
+        let first = self.rule_sources.get(item.name.text.as_str()).copied().unwrap_or(source);
+        if first != source && !self.sink.is_full() {
+            let first = files.iter().flat_map(|file| &file.rules).nth(first as usize);
+            let place = first.map_or(Place::NOWHERE, |first| first.name.place);
+            self.report_twice("rule", &item.name, place);
+        }
+        first != source
+    }
+
+    /// The tiers, and when the rule applies unless that is the condition of its only tier.
+    fn rule(&mut self, item: &RuleItem, source: u32) -> Option<(Option<Condition>, Vec<Rule>)> {
+        let arms = |tier: &Tier| tier.split.as_ref().map_or(1, |split| split.arms.len());
+        if item.tiers.iter().map(arms).sum::<usize>() >= limits::TIERS_MAX {
             let message = format!("more than {} tiers in one rule", limits::TIERS_MAX);
             self.sink.push(Diagnostic::new(Code::E080, item.name.place, message));
             return None;
         }
         // Everything is checked before anything gives up, so that all mistakes are reported.
-        let placements = self.placements(item.placement.as_ref());
+        let placements = self.placements(&item.placements);
         let before = self.program_nodes;
-        let guard = self.guard(item);
-        let guard_nodes = self.program_nodes.saturating_sub(before);
-        let branches: Vec<Option<Branch>> = item.tiers.iter().map(|tier| self.branch(tier)).collect();
-        let otherwise = item.otherwise.as_ref().map(|actions| self.actions(actions));
-        let (placements, guard) = (placements?, guard?);
-        let mut branches: Vec<Branch> = branches.into_iter().collect::<Option<_>>()?;
-        self.charge(guard_nodes.saturating_mul(branches.len() + 1), item.place)?;
+        let scope = self.scope(item);
+        let scope_nodes = self.program_nodes.saturating_sub(before);
+        let branches: Vec<Option<Vec<Branch>>> = item.tiers.iter().map(|tier| self.branches(tier)).collect();
+        let otherwise = match &item.otherwise {
+            Some(actions) => self.actions(actions).map(Some),
+            None => Some(None),
+        };
+        let (placements, scope, otherwise) = (placements?, scope?, otherwise?);
+        let branches: Vec<Branch> =
+            branches.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+        self.charge(scope_nodes.saturating_mul(branches.len() + 1), item.place)?;
         self.warn_shared_boundaries(item, &branches);
-        let own: Vec<&Condition> =
-            std::iter::once(&guard).chain(branches.iter().map(|branch| &branch.condition)).collect();
+        let own: Vec<&Condition> = std::iter::once(&scope.guard)
+            .chain(&scope.limits)
+            .chain(branches.iter().map(|branch| &branch.condition))
+            .collect();
         self.report_consent(item, &own);
-        for branch in &mut branches {
-            let own = std::mem::replace(&mut branch.condition, Condition::Constant(true));
-            branch.condition = both(guard.clone(), own);
-        }
-        if let Some(actions) = otherwise {
-            let condition = Condition::Definitely(Box::new(guard.clone())).negated();
-            branches.push(Branch { condition, actions: actions?, place: None });
-        }
-        let rules = branches.into_iter().zip(0u16..).map(|(branch, tier)| Rule {
+        let (whole, tiers) = tiers(scope, branches, otherwise);
+        tiers.iter().for_each(|(condition, actions)| self.report_unguarded(item, condition, actions));
+        let rules = tiers.into_iter().zip(0u16..).map(|((condition, actions), tier)| Rule {
             source,
             tier,
             placements: placements.clone(),
             priority: item.priority,
             class: class_of(item),
-            condition: branch.condition,
-            actions: branch.actions,
+            condition,
+            actions,
         });
-        Some((guard, rules.collect()))
+        Some((whole, rules.collect()))
     }
 
-    fn branch(&mut self, tier: &Tier) -> Option<Branch> {
+    fn branches(&mut self, tier: &Tier) -> Option<Vec<Branch>> {
         let condition = match &tier.condition {
             Some(condition) => self.whole_condition(condition),
             None => Some(Condition::Constant(true)),
         };
         let actions = self.actions(&tier.actions);
+        let arms = tier.split.as_ref().map(|split| self.arms(split));
         let place = tier.condition.as_ref().map(|condition| condition.place);
-        Some(Branch { condition: condition?, actions: actions?, place })
+        let (condition, actions) = (condition?, actions?);
+        let Some(arms) = arms else { return Some(vec![Branch { condition, actions, place }]) };
+        let branches = arms?.into_iter().map(|arm| {
+            let has_own = arm.actions.len() > 1;
+            let shared = if has_own { actions.clone() } else { Vec::new() };
+            let actions = arm.actions.into_iter().chain(shared).collect();
+            Branch { condition: both(condition.clone(), arm.condition), actions, place: None }
+        });
+        Some(branches.collect())
     }
 
-    /// All `when` and none of the `unless` known to hold.
-    fn guard(&mut self, item: &RuleItem) -> Option<Condition> {
+    /// One branch per arm: the condition is its buckets, the first action says which arm it is.
+    fn arms(&mut self, split: &Split) -> Option<Vec<Branch>> {
+        let salt = self.salt(split.salt.as_ref(), split.place);
+        let actions: Vec<Option<Vec<Action>>> =
+            split.arms.iter().map(|arm| self.actions(&arm.actions)).collect();
+        self.report_repeated_arms(&split.arms);
+        let ends = self.ends_of_arms(split);
+        let (salt, actions, ends) = (salt?, actions.into_iter().collect::<Option<Vec<_>>>()?, ends?);
+        let bucket = self.bucket_of(split.key, &salt);
+        let mut start = 0;
+        let mut branches = Vec::with_capacity(actions.len());
+        for ((arm, own), end) in split.arms.iter().zip(actions).zip(ends) {
+            let condition = match end > start {
+                true => self.in_ranges(bucket, vec![(start, end - 1)], arm.share_place),
+                false => Condition::Constant(false),
+            };
+            start = end;
+            let variant = Action::Variant { split: salt.clone(), arm: arm.name.text.clone() };
+            let actions = std::iter::once(variant).chain(own).collect();
+            branches.push(Branch { condition, actions, place: None });
+        }
+        Some(branches)
+    }
+
+    /// Where the buckets of each arm end. Shares that add up to less than everybody get a warning.
+    fn ends_of_arms(&mut self, split: &Split) -> Option<Vec<i64>> {
+        let shares: Vec<Option<i64>> =
+            split.arms.iter().map(|arm| self.share(arm.share, arm.share_place)).collect();
+        let total: i64 = split.arms.iter().map(|arm| arm.share).fold(0, i64::saturating_add);
+        let everybody = 100 * NUMBER_SCALE;
+        if total > everybody {
+            let message = format!("the arms add up to {}%", print::number(total));
+            let diagnostic = Diagnostic::new(Code::E053, split.place, message);
+            self.sink.push(diagnostic.help("at most 100% can be dealt out"));
+            return None;
+        }
+        if total < everybody {
+            let message = format!("the arms add up to {}%", print::number(total));
+            let help = format!(
+                "say what the rest is for, for instance: {}% control",
+                print::number(everybody - total)
+            );
+            let diagnostic = Diagnostic::new(Code::W054, split.place, message);
+            self.sink.push(diagnostic.label("the rule does not match for the rest").help(help));
+        }
+        let mut end = 0;
+        shares
+            .into_iter()
+            .map(|share| {
+                share.map(|share| {
+                    end += share;
+                    end
+                })
+            })
+            .collect()
+    }
+
+    fn report_repeated_arms(&mut self, arms: &[SplitArm]) {
+        let mut names = BTreeSet::new();
+        for arm in arms {
+            if !names.insert(arm.name.text.as_str()) {
+                let message = format!("arm \"{}\" is given twice", arm.name.text);
+                self.sink.push(Diagnostic::new(Code::E034, arm.name.place, message));
+            }
+        }
+    }
+
+    /// All `when` and none of the `unless` known to hold; besides, schedules, caps and rollout.
+    fn scope(&mut self, item: &RuleItem) -> Option<Scope> {
         let whens: Vec<_> = item.whens.iter().map(|when| self.whole_condition(when)).collect();
         let unlesses: Vec<_> = item.unlesses.iter().map(|unless| self.whole_condition(unless)).collect();
+        let schedules = self.schedules(&item.schedules);
+        let caps: Vec<_> = item.caps.iter().map(|cap| self.cap(cap)).collect();
+        let rollout = item.rollout.as_ref().map(|rollout| self.rollout(rollout));
         let mut parts = whens.into_iter().collect::<Option<Vec<_>>>()?;
         for unless in unlesses {
             parts.push(Condition::Definitely(Box::new(unless?)).negated());
         }
-        Some(match parts.len() {
-            0 => Condition::Constant(true),
-            1 => parts.remove(0),
-            _ => Condition::And(parts),
-        })
-    }
-
-    fn placements(&mut self, name: Option<&Name>) -> Option<std::ops::Range<u32>> {
-        let Some(name) = name else { return Some(0..self.names.placements.len() as u32) };
-        let index = self.placement(name)?;
-        Some(index..index + 1)
-    }
-
-    pub(super) fn placement(&mut self, name: &Name) -> Option<u32> {
-        let found = self.catalog.placements.get(name.text.as_str()).copied();
-        found.or_else(|| self.report_unknown("placement", name, &self.names.placements))
-    }
-
-    /// There is nothing of this name in the catalog.
-    fn report_unknown(&mut self, what: &str, name: &Name, known: &[String]) -> Option<u32> {
-        let near = nearest(&name.text, known.iter().map(String::as_str));
-        let message = format!("there is no {what} \"{}\" in the catalog", name.text);
-        self.sink.push(Diagnostic::new(Code::E046, name.place, message).did_you_mean(near));
-        None
-    }
-
-    fn actions(&mut self, items: &[ActionItem]) -> Option<Vec<Action>> {
-        let actions: Vec<_> = items.iter().map(|item| self.action(item)).collect();
-        actions.into_iter().collect()
-    }
-
-    pub(crate) fn action(&mut self, item: &ActionItem) -> Option<Action> {
-        Some(Action::Plain(match &item.kind {
-            ActionKind::ShowTemplate(name) => {
-                let found = self.catalog.templates.get(name.text.as_str()).copied();
-                let found = found.or_else(|| self.report_unknown("template", name, &self.names.templates));
-                Plain::ShowTemplate(TemplateId(found?))
-            }
-            ActionKind::ShowCreative(name) => {
-                let found = self.catalog.creatives.get(name.text.as_str()).copied();
-                let found = found.or_else(|| self.report_unknown("creative", name, &self.names.creatives));
-                Plain::ShowCreative(CreativeId(found?))
-            }
-            ActionKind::OfferDiscount(percent) => {
-                self.offer_of(item.place, OfferKind::DiscountPercent, *percent)?
-            }
-            ActionKind::OfferFreeShipping => self.offer_of(item.place, OfferKind::FreeShipping, 0)?,
-            ActionKind::OfferBundle(name) => self.offer_named(name, Some(OfferKind::Bundle))?,
-            ActionKind::OfferNamed(name) => self.offer_named(name, None)?,
-            ActionKind::Suppress => Plain::Suppress,
-            ActionKind::Tag(name) => return Some(Action::Tag(name.text.clone())),
-        }))
-    }
-
-    fn offer_named(&mut self, name: &Name, kind: Option<OfferKind>) -> Option<Plain> {
-        let of_kind = |offer: &&crate::OfferName| kind.is_none_or(|kind| offer.kind == kind);
-        let offers = &self.names.offers;
-        if let Some(index) = offers.iter().position(|offer| offer.id == name.text && of_kind(&offer)) {
-            return Some(Plain::Offer(OfferId(index as u32)));
+        let mut limits = schedules?;
+        limits.extend(caps.into_iter().collect::<Option<Vec<_>>>()?);
+        if let Some(rollout) = rollout {
+            limits.extend(Some(rollout?).filter(|rollout| *rollout != Condition::Constant(true)));
         }
-        let near = nearest(&name.text, offers.iter().filter(of_kind).map(|offer| offer.id.as_str()));
-        let what = if kind.is_some() { "bundle offer" } else { "offer" };
-        let message = format!("there is no {what} \"{}\" in the catalog", name.text);
-        self.sink.push(Diagnostic::new(Code::E046, name.place, message).did_you_mean(near));
-        None
+        self.charge(limits.len(), item.place)?;
+        Some(Scope { limits, guard: all(parts) })
     }
 
-    /// The first offer of this kind and value.
-    fn offer_of(&mut self, place: Place, kind: OfferKind, value: i64) -> Option<Plain> {
-        let offers = &self.names.offers;
-        if let Some(index) = offers.iter().position(|offer| offer.kind == kind && offer.value == value) {
-            return Some(Plain::Offer(OfferId(index as u32)));
+    fn placements(&mut self, names: &[Name]) -> Option<Arc<[u32]>> {
+        if names.is_empty() {
+            return Some((0..self.names.placements.len() as u32).collect());
         }
-        let (message, help) = if kind == OfferKind::DiscountPercent {
-            let known = offers.iter().filter(|offer| offer.kind == kind);
-            let known: Vec<String> = known.map(|offer| format!("{}%", print::number(offer.value))).collect();
-            let help = format!("the catalog's discounts are: {}", known.join(", "));
-            (format!("there is no discount of {}% in the catalog", print::number(value)), help)
-        } else {
-            let help = "add an offer of kind free_shipping to the catalog".to_owned();
-            ("the catalog has no free shipping offer".to_owned(), help)
-        };
-        self.sink.push(Diagnostic::new(Code::E046, place, message).help(help));
-        None
+        let mut placements = BTreeSet::new();
+        let mut are_known = true;
+        for name in names {
+            match self.placement(name) {
+                Some(placement) if placements.insert(placement) => {}
+                Some(_) => {
+                    let message = format!("placement \"{}\" is given twice", name.text);
+                    self.sink.push(Diagnostic::new(Code::E034, name.place, message));
+                }
+                None => are_known = false,
+            }
+        }
+        are_known.then(|| placements.into_iter().collect())
     }
 
     /// W052: two neighbouring tiers that meet in exactly one value.
@@ -233,6 +327,23 @@ fn class_of(item: &RuleItem) -> RuleClass {
         Some((Class::Fallback, _)) => RuleClass::Fallback,
         None => RuleClass::Personalized,
     }
+}
+
+fn all(mut parts: Vec<Condition>) -> Condition {
+    match parts.len() {
+        0 => Condition::Constant(true),
+        1 => parts.remove(0),
+        _ => Condition::And(parts),
+    }
+}
+
+/// The limits and the condition.
+fn with(limits: &[Condition], condition: Condition) -> Condition {
+    if limits.is_empty() {
+        return condition;
+    }
+    let own = Some(condition).filter(|condition| *condition != Condition::Constant(true));
+    all(limits.iter().cloned().chain(own).collect())
 }
 
 fn both(guard: Condition, condition: Condition) -> Condition {

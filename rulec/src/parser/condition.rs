@@ -1,10 +1,11 @@
 //! Conditions: connectives, blocks and the tests of one attribute.
 
-use super::{GaveUp, Parsed, Parser, is_word};
-use crate::ast::{Check, Cond, CondKind, Includes, Name, Op};
+use super::{GaveUp, Parsed, Parser, is_sign, is_word};
+use crate::ast::{Check, Cond, CondKind, Includes, Op};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::lexer::TokenKind;
+use crate::limits;
 use crate::nearest::nearest;
 
 /// Words that cannot name an attribute or stand for a value without quotes.
@@ -38,6 +39,9 @@ pub(crate) const RESERVED: [&str; 24] = [
 /// Words after an attribute that are long enough to recognise when misspelt.
 const TEST_WORDS: [&str; 7] = ["between", "includes", "within", "before", "starts", "ends", "contains"];
 
+/// Words before a parenthesis.
+const WRAPPERS: [&str; 4] = ["definitely", "possibly", "segment", "active"];
+
 impl Parser<'_> {
     pub(super) fn condition(&mut self) -> Parsed<Cond> {
         self.nested(Self::chain)
@@ -48,7 +52,7 @@ impl Parser<'_> {
         self.sign("{")?;
         let mut conditions = Vec::new();
         while !self.is_sign("}") {
-            conditions.push(self.condition()?);
+            conditions.push(self.in_block(true, Self::condition)?);
         }
         if conditions.is_empty() {
             return Err(self.expected("a condition"));
@@ -58,33 +62,56 @@ impl Parser<'_> {
     }
 
     fn chain(&mut self) -> Parsed<Cond> {
-        let mut parts = vec![self.negation()?];
-        let mut joins: Vec<(bool, Place)> = Vec::new();
-        while self.is_word("and") || self.is_word("or") {
-            let is_and = self.is_word("and");
-            joins.push((is_and, self.bump()));
+        let first = self.negation()?;
+        let Some(join) = self.connective() else { return Ok(first) };
+        let start = first.place;
+        let (mut parts, mut joins) = (vec![first], vec![join]);
+        loop {
             parts.push(self.negation()?);
+            match self.connective() {
+                Some(join) => joins.push(join),
+                None => break,
+            }
         }
-        let Some((is_and, _)) = joins.first().copied() else {
-            return parts.pop().ok_or(GaveUp);
-        };
+        self.spend()?;
+        let is_and = join.0;
         if let Some((_, place)) = joins.iter().find(|join| join.0 != is_and) {
             self.report_mixture(*place, &parts, &joins);
         }
-        let place = parts[0].place.to(self.last_place());
         let kind = if is_and { CondKind::And(parts) } else { CondKind::Or(parts) };
-        Ok(Cond { kind, place })
+        Ok(Cond { kind, place: start.to(self.last_place()) })
+    }
+
+    /// `and` (true) or `or`. In a block another condition may follow instead, so only outside one is a misspelling clear.
+    fn connective(&mut self) -> Option<(bool, Place)> {
+        let token = self.token();
+        let TokenKind::Word(word) = token.kind else { return None };
+        let meant = match word {
+            "and" => "and",
+            "or" => "or",
+            _ if token.is_after_break || self.is_in_block || RESERVED.contains(&word) => return None,
+            _ => {
+                let meant = nearest(word, ["and", "or"])?;
+                self.misspelt(meant);
+                return Some((meant == "and", token.place));
+            }
+        };
+        Some((meant == "and", self.bump()))
     }
 
     fn report_mixture(&mut self, place: Place, parts: &[Cond], joins: &[(bool, Place)]) {
-        let and_first = self.reading(parts, joins, true);
-        let or_first = self.reading(parts, joins, false);
-        self.sink.push(
+        let mut diagnostic =
             Diagnostic::new(Code::E020, place, "`and` and `or` are mixed without parentheses")
-                .label("which of the two belongs together?")
+                .label("which of the two belongs together?");
+        let whole = parts[0].place.to(self.last_place());
+        if whole.range().len() <= 2 * limits::LINE_CHARS_MAX {
+            let and_first = self.reading(parts, joins, true);
+            let or_first = self.reading(parts, joins, false);
+            diagnostic = diagnostic
                 .help(format!("if you mean this, write: {and_first}"))
-                .help(format!("or this:                 {or_first}")),
-        );
+                .help(format!("or this:                 {or_first}"));
+        }
+        self.sink.push(diagnostic);
     }
 
     /// The chain with parentheses, as if `and` (or `or`) bound closer.
@@ -105,7 +132,7 @@ impl Parser<'_> {
     }
 
     /// The source text of a place in one line.
-    fn source(&self, place: Place) -> String {
+    pub(super) fn source(&self, place: Place) -> String {
         self.text[place.range()].split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
@@ -113,6 +140,7 @@ impl Parser<'_> {
         if !self.is_word("not") {
             return self.primary();
         }
+        self.spend()?;
         let start = self.bump();
         let inner = self.nested(Self::negation)?;
         let place = start.to(inner.place);
@@ -120,34 +148,56 @@ impl Parser<'_> {
     }
 
     fn primary(&mut self) -> Parsed<Cond> {
+        self.spend()?;
         let start = self.place();
-        let opens = |kind: &TokenKind| *kind == TokenKind::Sign("(");
-        let kind = if self.eat_sign("(") {
-            let inner = self.condition()?;
+        if self.eat_sign("(") {
+            let inner = self.in_block(false, Self::condition)?;
             self.sign(")")?;
             return Ok(Cond { place: start.to(self.last_place()), ..inner });
-        } else if self.is_word("match") {
+        }
+        let TokenKind::Word(word) = self.token().kind else { return Err(self.expected("a condition")) };
+        let kind = if let Some(wrapper) = self.wrapper(word) {
+            self.wrapped(wrapper)?
+        } else if word == "match" {
             self.bump();
             self.match_block()?
-        } else if self.is_word("definitely") || self.is_word("possibly") {
-            let is_definitely = self.is_word("definitely");
-            self.bump();
-            self.sign("(")?;
-            let inner = Box::new(self.condition()?);
-            self.sign(")")?;
-            if is_definitely { CondKind::Definitely(inner) } else { CondKind::Possibly(inner) }
-        } else if self.is_word("segment") && opens(self.ahead(1)) {
-            self.bump();
-            self.bump();
-            let name = self.quoted("the segment's name in quotes")?;
-            self.sign(")")?;
-            CondKind::Segment(name)
+        } else if self.is_count_ahead() {
+            let count = self.count()?;
+            CondKind::Count(Box::new(count), self.check()?)
+        } else if self.is_bucket_ahead() {
+            let bucket = self.bucket()?;
+            CondKind::Bucket(bucket, self.check()?)
+        } else if RESERVED.contains(&word) {
+            return Err(self.expected("a condition"));
         } else {
-            let operand = self.operand()?;
-            let check = self.check()?;
-            CondKind::Test(operand, check)
+            let operand = self.word("a condition")?;
+            CondKind::Test(operand, self.check()?)
         };
         Ok(Cond { kind, place: start.to(self.last_place()) })
+    }
+
+    /// A word such as `possibly`, perhaps misspelt, before a parenthesis; both are read.
+    fn wrapper(&mut self, word: &str) -> Option<&'static str> {
+        if !is_sign(self.ahead(1), "(") {
+            return None;
+        }
+        let wrapper = self.keyword_here(&WRAPPERS)?;
+        debug_assert!(self.is_sign("("), "INVARIANT: `{word}` was followed by a parenthesis");
+        self.bump();
+        Some(wrapper)
+    }
+
+    fn wrapped(&mut self, wrapper: &str) -> Parsed<CondKind> {
+        let kind = match wrapper {
+            "segment" => CondKind::Segment(self.quoted("the segment's name in quotes")?),
+            "active" => CondKind::Active(Box::new(self.schedule()?)),
+            _ => {
+                let inner = Box::new(self.in_block(false, Self::condition)?);
+                if wrapper == "definitely" { CondKind::Definitely(inner) } else { CondKind::Possibly(inner) }
+            }
+        };
+        self.sign(")")?;
+        Ok(kind)
     }
 
     fn match_block(&mut self) -> Parsed<CondKind> {
@@ -164,40 +214,39 @@ impl Parser<'_> {
         })
     }
 
-    fn operand(&mut self) -> Parsed<Name> {
-        let is_reserved =
-            matches!(&self.token().kind, TokenKind::Word(word) if RESERVED.contains(&word.as_str()));
-        if is_reserved {
-            return Err(self.expected("a condition"));
-        }
-        self.word("a condition")
-    }
-
     fn check(&mut self) -> Parsed<Check> {
-        if let TokenKind::Sign(sign) = self.token().kind
-            && let Some(op) = comparison(sign)
-        {
-            self.bump();
-            return Ok(Check::Compare(op, self.value()?));
-        }
-        if self.eat_word("is") {
-            return self.check_is();
-        }
-        if self.is_word("not") && (is_word(self.ahead(1), "in") || is_word(self.ahead(1), "includes")) {
-            self.bump();
-            return if self.eat_word("in") {
+        let word = match self.token().kind {
+            TokenKind::Sign(sign) => {
+                let Some(op) = comparison(sign) else { return Ok(Check::Bare) };
+                self.bump();
+                return Ok(Check::Compare(op, self.value()?));
+            }
+            TokenKind::Word(word) => word,
+            _ => return Ok(Check::Bare),
+        };
+        match word {
+            "is" => {
+                self.bump();
+                self.check_is()
+            }
+            "in" => {
+                self.bump();
+                Ok(Check::In { is_negated: false, list: self.list()? })
+            }
+            "not" if is_word(self.ahead(1), "in") => {
+                self.bump();
+                self.bump();
                 Ok(Check::In { is_negated: true, list: self.list()? })
-            } else {
+            }
+            "not" if is_word(self.ahead(1), "includes") => {
+                self.bump();
                 self.bump();
                 self.check_includes(true)
-            };
-        }
-        if self.eat_word("in") {
-            return Ok(Check::In { is_negated: false, list: self.list()? });
-        }
-        match self.test_word() {
-            Some(word) => self.check_word(word),
-            None => Ok(Check::Bare),
+            }
+            _ => match self.test_word(word) {
+                Some(word) => self.check_word(word),
+                None => Ok(Check::Bare),
+            },
         }
     }
 
@@ -216,14 +265,18 @@ impl Parser<'_> {
     }
 
     /// A word such as `includes`, possibly misspelt, in the same line as the attribute.
-    fn test_word(&mut self) -> Option<&'static str> {
-        if let Some(word) = TEST_WORDS.into_iter().find(|word| self.is_word(word)) {
+    fn test_word(&mut self, written: &str) -> Option<&'static str> {
+        if let Some(word) = TEST_WORDS.into_iter().find(|word| *word == written) {
             self.bump();
             return Some(word);
         }
-        let token = self.token();
-        let TokenKind::Word(written) = &token.kind else { return None };
-        if token.is_after_break || RESERVED.contains(&written.as_str()) {
+        // A test goes on with a value; otherwise the word is the next condition of a block.
+        let ends_here = match self.ahead(1) {
+            TokenKind::Sign(sign) => sign != "(",
+            TokenKind::Word("and" | "or" | "then") | TokenKind::End => true,
+            _ => self.is_check_ahead(1),
+        };
+        if ends_here || self.token().is_after_break || RESERVED.contains(&written) {
             return None;
         }
         let meant = nearest(written, TEST_WORDS)?;
@@ -237,11 +290,13 @@ impl Parser<'_> {
             "between" => {
                 let low = self.value()?;
                 self.keyword(&["and"])?;
-                Ok(Check::Between(low, self.value()?))
+                Ok(Check::Between(Box::new(low), Box::new(self.value()?)))
             }
             "includes" => self.check_includes(false),
             "within" => {
-                self.eat_word("last");
+                if let TokenKind::Word(_) = self.token().kind {
+                    self.keyword(&["last"])?;
+                }
                 Ok(Check::WithinMs(self.duration()?))
             }
             "before" => {
@@ -259,19 +314,32 @@ impl Parser<'_> {
     }
 
     fn check_includes(&mut self, is_negated: bool) -> Parsed<Check> {
-        let modes = [
-            ("any", Includes::Any),
-            ("all", Includes::All),
-            ("none", Includes::None),
-            ("only", Includes::Only),
-        ];
         let mut mode = Includes::Any;
-        if let Some((_, found)) = modes.into_iter().find(|(word, _)| self.is_word(word)) {
-            self.bump();
+        if is_word(self.ahead(1), "of") {
+            mode = match self.keyword(&["any", "all", "none", "only"])? {
+                "any" => Includes::Any,
+                "all" => Includes::All,
+                "none" => Includes::None,
+                _ => Includes::Only,
+            };
             self.keyword(&["of"])?;
-            mode = found;
         }
         Ok(Check::Includes { is_negated, mode, list: self.list()? })
+    }
+
+    /// Does a check begin `by` tokens further on, so that the word before it names an attribute?
+    pub(super) fn is_check_ahead(&self, by: usize) -> bool {
+        match self.ahead(by) {
+            TokenKind::Sign(sign) => comparison(sign).is_some(),
+            TokenKind::Word("is" | "in") => true,
+            TokenKind::Word(word) => TEST_WORDS.contains(&word),
+            _ => false,
+        }
+    }
+
+    pub(super) fn gave_up<T>(&mut self, diagnostic: Diagnostic) -> Parsed<T> {
+        self.sink.push(diagnostic);
+        Err(GaveUp)
     }
 }
 

@@ -1,21 +1,21 @@
-//! Top-level items: header, declarations, segments, rules, actions and tests.
+//! Top-level items besides rules and tests: header, declarations and segments.
 
 use tessera_wire::signal::NUMBER_SCALE;
 
 use super::{Parsed, Parser};
-use crate::ast::{
-    ActionItem, ActionKind, AttributeItem, Class, Expect, ExpectKind, File, Name, Outcome, RuleItem,
-    SegmentItem, TestItem, Tier, TypeName, Value,
-};
+use crate::ast::{AttributeItem, File, Name, SegmentItem, TypeName};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostic, Place};
+use crate::currencies::{is_currency, near_currency};
+use crate::diagnostic::Diagnostic;
 use crate::lexer::TokenKind;
 
 /// The edition this compiler understands.
 const EDITION: i64 = 1;
 
-const TYPES: [&str; 10] =
-    ["bool", "number", "percent", "money", "text", "one", "country", "language", "set", "time"];
+const TYPES: [&str; 15] = [
+    "bool", "number", "percent", "money", "text", "one", "country", "language", "currency", "timezone",
+    "set", "time", "duration", "version", "ip",
+];
 
 impl Parser<'_> {
     pub(super) fn language(&mut self) -> Parsed<()> {
@@ -42,30 +42,48 @@ impl Parser<'_> {
 
     pub(super) fn purpose(&mut self, tree: &mut File) -> Parsed<()> {
         tree.purposes.push(self.word("a purpose")?);
-        if let TokenKind::Text(_) = self.token().kind {
-            self.bump();
-        }
+        self.skip_description();
         Ok(())
     }
 
+    pub(super) fn event(&mut self, tree: &mut File) -> Parsed<()> {
+        self.spend()?;
+        tree.events.push(self.word("the event's name")?);
+        self.skip_description();
+        Ok(())
+    }
+
+    fn skip_description(&mut self) {
+        if let TokenKind::Text(_) = self.token().kind {
+            self.bump();
+        }
+    }
+
     pub(super) fn attribute(&mut self, tree: &mut File) -> Parsed<()> {
+        self.spend()?;
         let name = self.word("the attribute's name")?;
         self.sign(":")?;
         let start = self.place();
-        let ty = self.type_name()?;
+        let (ty, unit) = self.type_name()?;
+        let is_of_texts = matches!(ty, TypeName::Text | TypeName::Set);
+        let is_caseless = is_of_texts && self.eat_word("caseless");
         let type_place = start.to(self.last_place());
-        let mut item = AttributeItem { name, ty, type_place, is_from_request: None, needs: Vec::new() };
+        let (is_from_request, needs) = (None, Vec::new());
+        let mut item = AttributeItem { name, ty, type_place, unit, is_caseless, is_from_request, needs };
         while !self.is_at_end() && !self.token().is_at_margin {
-            match self.keyword(&["from", "needs"])? {
+            let words: &[&'static str] =
+                if is_of_texts { &["from", "needs", "caseless"] } else { &["from", "needs"] };
+            match self.keyword(words)? {
                 "from" => item.is_from_request = Some(self.keyword(&["request", "profile"])? == "request"),
-                _ => item.needs.extend(self.words("a purpose")?),
+                "needs" => item.needs.extend(self.words("a purpose")?),
+                _ => item.is_caseless = true,
             }
         }
         tree.attributes.push(item);
         Ok(())
     }
 
-    fn words(&mut self, what: &str) -> Parsed<Vec<Name>> {
+    pub(super) fn words(&mut self, what: &str) -> Parsed<Vec<Name>> {
         let mut words = vec![self.word(what)?];
         while self.eat_sign(",") {
             words.push(self.word(what)?);
@@ -73,10 +91,14 @@ impl Parser<'_> {
         Ok(words)
     }
 
-    fn type_name(&mut self) -> Parsed<TypeName> {
-        Ok(match self.keyword(&TYPES)? {
+    /// A type, and for numbers the label of their unit.
+    fn type_name(&mut self) -> Parsed<(TypeName, Option<Name>)> {
+        let ty = match self.keyword(&TYPES)? {
             "bool" => TypeName::Bool,
-            "number" => TypeName::Number(self.bounds()?),
+            "number" => {
+                let unit = self.unit_label()?;
+                return Ok((TypeName::Number(self.bounds()?), unit));
+            }
             "percent" => TypeName::Percent,
             "money" => TypeName::Money(self.currency()?),
             "text" => TypeName::Text,
@@ -86,13 +108,42 @@ impl Parser<'_> {
             }
             "country" => TypeName::Country,
             "language" => TypeName::Language,
-            "set" => {
+            "currency" => TypeName::Currency,
+            "timezone" => TypeName::Timezone,
+            "set" => self.set_type()?,
+            "time" => TypeName::Time,
+            "duration" => TypeName::Duration,
+            "version" => TypeName::Version,
+            _ => return self.refused_type(),
+        };
+        Ok((ty, None))
+    }
+
+    fn refused_type(&mut self) -> Parsed<(TypeName, Option<Name>)> {
+        let message = "addresses are never shown to rules";
+        let diagnostic = Diagnostic::new(Code::E035, self.last_place(), message);
+        self.gave_up(diagnostic.help("use what is derived from the address: country, region, city"))
+    }
+
+    fn set_type(&mut self) -> Parsed<TypeName> {
+        self.keyword(&["of"])?;
+        Ok(match self.keyword(&["text", "one"])? {
+            "text" => TypeName::Set,
+            _ => {
                 self.keyword(&["of"])?;
-                self.keyword(&["text"])?;
-                TypeName::Set
+                TypeName::SetOf(self.closed_list()?)
             }
-            _ => TypeName::Time,
         })
+    }
+
+    /// A word in the line of `number` that is none of the words that may follow.
+    fn unit_label(&mut self) -> Parsed<Option<Name>> {
+        match self.token().kind {
+            TokenKind::Word(word) if self.units.contains(word) && !self.token().is_after_break => {
+                Ok(Some(self.word("a unit")?))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn bounds(&mut self) -> Parsed<Option<(i64, i64)>> {
@@ -112,27 +163,29 @@ impl Parser<'_> {
     fn currency(&mut self) -> Parsed<String> {
         if !self.is_sign("(") {
             let message = "money needs a currency";
-            let diagnostic = Diagnostic::new(Code::E043, self.last_place(), message).help("write money(EUR)");
-            self.sink.push(diagnostic);
-            return Err(super::GaveUp);
+            let diagnostic = Diagnostic::new(Code::E043, self.last_place(), message);
+            return self.gave_up(diagnostic.help("write money(EUR)"));
         }
         self.bump();
         let word = self.word("a currency such as `EUR`")?;
         self.sign(")")?;
-        if word.text.len() == 3 && word.text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        if is_currency(&word.text) {
             return Ok(word.text);
         }
         let message = format!("`{}` is not a currency code", word.text);
-        self.sink
-            .push(Diagnostic::new(Code::E043, word.place, message).help("write three letters, such as EUR"));
-        Err(super::GaveUp)
+        let near = near_currency(&word.text);
+        let help = near.is_none().then_some("write three letters, such as EUR");
+        let diagnostic = Diagnostic::new(Code::E043, word.place, message).did_you_mean(near);
+        self.gave_up(help.into_iter().fold(diagnostic, |diagnostic, help| diagnostic.help(help)))
     }
 
     fn closed_list(&mut self) -> Parsed<Vec<String>> {
         let mut values = Vec::new();
         loop {
-            match self.token().kind.clone() {
-                TokenKind::Word(text) | TokenKind::Text(text) => values.push(text),
+            self.spend()?;
+            match self.token().kind {
+                TokenKind::Word(text) => values.push(text.to_owned()),
+                TokenKind::Text(text) => values.push(text.value()),
                 _ => return Err(self.expected("a value of the list")),
             }
             self.bump();
@@ -147,237 +200,5 @@ impl Parser<'_> {
         let conditions = self.conditions_in_braces()?;
         tree.segments.push(SegmentItem { name, conditions });
         Ok(())
-    }
-
-    pub(super) fn rule(&mut self, tree: &mut File) -> Parsed<()> {
-        let start = self.last_place();
-        let name = self.quoted("the rule's name in quotes")?;
-        let mut rule = empty_rule(name, start);
-        self.rule_header(&mut rule)?;
-        self.sign("{")?;
-        let mut has_then = false;
-        while !self.is_sign("}") {
-            let clause = self.keyword(&["when", "unless", "then", "otherwise"])?;
-            let place = self.last_place();
-            match clause {
-                "when" => rule.whens.push(self.condition()?),
-                "unless" => rule.unlesses.push(self.condition()?),
-                "then" => {
-                    self.once(has_then, place, "then");
-                    has_then = true;
-                    rule.tiers = self.tiers()?;
-                }
-                _ => {
-                    self.once(rule.otherwise.is_some(), place, "otherwise");
-                    rule.otherwise = Some(self.actions()?);
-                }
-            }
-        }
-        rule.place = start.to(self.bump());
-        if !has_then {
-            let message = format!("rule \"{}\" has no `then`", rule.name.text);
-            let diagnostic = Diagnostic::new(Code::E033, rule.name.place, message);
-            self.sink.push(diagnostic.help("to show nothing, write `then no ad`"));
-        }
-        tree.rules.push(rule);
-        Ok(())
-    }
-
-    fn rule_header(&mut self, rule: &mut RuleItem) -> Parsed<()> {
-        let mut has_priority = false;
-        while !self.is_sign("{") {
-            let part = self.keyword(&["priority", "for", "contextual", "fallback"])?;
-            let place = self.last_place();
-            match part {
-                "priority" => {
-                    self.once(has_priority, place, "priority");
-                    has_priority = true;
-                    rule.priority = self.priority()?;
-                }
-                "for" => {
-                    self.once(rule.placement.is_some(), place, "for placement");
-                    rule.placement = Some(self.for_placement()?);
-                }
-                _ => {
-                    self.once(rule.class.is_some(), place, "the kind of traffic");
-                    let class = if part == "contextual" { Class::Contextual } else { Class::Fallback };
-                    rule.class = Some((class, place));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn for_placement(&mut self) -> Parsed<Name> {
-        self.keyword(&["placement"])?;
-        self.quoted("the placement's id in quotes")
-    }
-
-    fn priority(&mut self) -> Parsed<i32> {
-        let (number, place) = self.number("the priority's number")?;
-        match i32::try_from(number / NUMBER_SCALE) {
-            Ok(priority) if number % NUMBER_SCALE == 0 => Ok(priority),
-            _ => {
-                let message = "a priority is a whole number below two thousand million";
-                self.sink.push(Diagnostic::new(Code::E004, place, message));
-                Ok(0)
-            }
-        }
-    }
-
-    fn once(&mut self, is_repeated: bool, place: Place, what: &str) {
-        if is_repeated {
-            self.sink.push(Diagnostic::new(Code::E034, place, format!("{what} is given twice")));
-        }
-    }
-
-    pub(super) fn one_line_rule(&mut self, tree: &mut File) -> Parsed<()> {
-        let start = self.last_place();
-        let mut rule = empty_rule(Name { text: String::new(), place: start }, start);
-        rule.is_one_line = true;
-        rule.whens.push(self.condition()?);
-        self.keyword(&["then"])?;
-        rule.tiers = vec![Tier { condition: None, actions: self.actions()? }];
-        rule.place = start.to(self.last_place());
-        tree.rules.push(rule);
-        Ok(())
-    }
-
-    fn tiers(&mut self) -> Parsed<Vec<Tier>> {
-        if !self.eat_word("choose") {
-            return Ok(vec![Tier { condition: None, actions: self.actions()? }]);
-        }
-        self.keyword(&["first"])?;
-        self.sign("{")?;
-        let mut tiers = Vec::new();
-        while !self.is_sign("}") {
-            let condition = if self.eat_word("otherwise") { None } else { Some(self.condition()?) };
-            self.sign("->")?;
-            tiers.push(Tier { condition, actions: self.actions()? });
-        }
-        if tiers.is_empty() {
-            return Err(self.expected("a tier such as `country is RO -> no ad`"));
-        }
-        self.bump();
-        Ok(tiers)
-    }
-
-    fn actions(&mut self) -> Parsed<Vec<ActionItem>> {
-        let mut actions = vec![self.action()?];
-        while self.eat_word("and") {
-            actions.push(self.action()?);
-        }
-        Ok(actions)
-    }
-
-    fn action(&mut self) -> Parsed<ActionItem> {
-        let start = self.place();
-        let kind = match self.keyword(&["show", "offer", "suppress", "no", "tag"])? {
-            "show" => match self.keyword(&["creative", "template"])? {
-                "creative" => ActionKind::ShowCreative(self.quoted("the creative's id in quotes")?),
-                _ => ActionKind::ShowTemplate(self.quoted("the template's id in quotes")?),
-            },
-            "offer" => self.offer()?,
-            "suppress" => ActionKind::Suppress,
-            "no" => {
-                self.keyword(&["ad"])?;
-                ActionKind::Suppress
-            }
-            _ => ActionKind::Tag(self.quoted("the tag in quotes")?),
-        };
-        Ok(ActionItem { kind, place: start.to(self.last_place()) })
-    }
-
-    fn offer(&mut self) -> Parsed<ActionKind> {
-        if let TokenKind::Text(_) = self.token().kind {
-            return Ok(ActionKind::OfferNamed(self.quoted("the offer's id in quotes")?));
-        }
-        Ok(match self.keyword(&["discount", "free_shipping", "bundle"])? {
-            "discount" => {
-                let (percent, _) = self.number("the discount, such as `10%`")?;
-                self.sign("%")?;
-                ActionKind::OfferDiscount(percent)
-            }
-            "free_shipping" => ActionKind::OfferFreeShipping,
-            _ => ActionKind::OfferBundle(self.quoted("the bundle offer's id in quotes")?),
-        })
-    }
-
-    pub(super) fn test(&mut self, tree: &mut File) -> Parsed<()> {
-        let name = self.quoted("the test's name in quotes")?;
-        let placement = if self.eat_word("for") { Some(self.for_placement()?) } else { None };
-        let mut test =
-            TestItem { name, placement, given: Vec::new(), is_consent_given: true, expects: Vec::new() };
-        self.sign("{")?;
-        while !self.is_sign("}") {
-            match self.keyword(&["given", "expect"])? {
-                "given" => self.givens(&mut test)?,
-                _ => test.expects.push(self.expect()?),
-            }
-        }
-        self.bump();
-        tree.tests.push(test);
-        Ok(())
-    }
-
-    fn givens(&mut self, test: &mut TestItem) -> Parsed<()> {
-        loop {
-            let name = self.word("an attribute or `consent`")?;
-            self.sign("=")?;
-            if name.text == "consent" {
-                test.is_consent_given = self.keyword(&["all", "none"])? == "all";
-            } else {
-                let values = self.given_values()?;
-                test.given.push((name, values));
-            }
-            if !self.eat_sign(",") {
-                return Ok(());
-            }
-        }
-    }
-
-    fn given_values(&mut self) -> Parsed<Vec<Value>> {
-        let is_empty_set = self.is_sign("(") && *self.ahead(1) == TokenKind::Sign(")");
-        if is_empty_set {
-            self.bump();
-            self.bump();
-            return Ok(Vec::new());
-        }
-        self.list()
-    }
-
-    fn expect(&mut self) -> Parsed<Expect> {
-        let start = self.place();
-        let kind = if self.is_word("rule") || self.is_word("segment") {
-            let is_rule = self.is_word("rule");
-            self.bump();
-            let name = self.quoted("its name in quotes")?;
-            let outcome = match self.keyword(&["true", "false", "unknown"])? {
-                "true" => Outcome::True,
-                "false" => Outcome::False,
-                _ => Outcome::Unknown,
-            };
-            if is_rule { ExpectKind::Rule(name, outcome) } else { ExpectKind::Segment(name, outcome) }
-        } else if self.eat_word("nothing") {
-            ExpectKind::Nothing
-        } else {
-            ExpectKind::Action(self.action()?)
-        };
-        Ok(Expect { kind, place: start.to(self.last_place()) })
-    }
-}
-
-fn empty_rule(name: Name, place: Place) -> RuleItem {
-    RuleItem {
-        name,
-        is_one_line: false,
-        place,
-        priority: 0,
-        placement: None,
-        class: None,
-        whens: Vec::new(),
-        unlesses: Vec::new(),
-        tiers: Vec::new(),
-        otherwise: None,
     }
 }

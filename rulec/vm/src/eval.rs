@@ -341,7 +341,7 @@ pub(crate) fn is_in(ranges: &[(i64, i64)], value: i64) -> bool {
 }
 
 #[inline]
-fn has(sorted: &[WordId], word: WordId) -> bool {
+pub(crate) fn has(sorted: &[WordId], word: WordId) -> bool {
     sorted.binary_search(&word).is_ok()
 }
 
@@ -350,6 +350,6 @@ fn meets(left: &[WordId], right: &[WordId]) -> bool {
     few.iter().any(|word| has(many, *word))
 }
 
-fn text_of(program: &Program, word: WordId) -> &str {
+pub(crate) fn text_of(program: &Program, word: WordId) -> &str {
     program.dictionary.get((word.0 as usize).wrapping_sub(1)).map_or("", String::as_str)
 }

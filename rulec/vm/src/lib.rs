@@ -15,6 +15,7 @@
 //! Not here: where signals come from and whether they may be used (`tessera-engine-core::consent`), how programs are made
 //! (`rulec`), and what is done with matching rules (`tessera-engine-core`).
 
+pub mod columnar;
 mod dictionary;
 mod eval;
 mod frame;

@@ -34,6 +34,14 @@ pub const SET_MEMBERS_MAX: usize = 512;
 /// Members of all sets in a frame together.
 pub const FRAME_MEMBERS_MAX: usize = 4_096;
 
+/// Rows of one columnar batch. Columns of this length stay in the processor's second cache while literals pass over them.
+pub const BATCH_ROWS_MAX: usize = 1 << 16;
+/// Bytes of a columnar batch's columns and of the bitmaps of its evaluation; a query that needs more gets smaller batches.
+pub const BATCH_BYTES_MAX: usize = 64 << 20;
+/// Bytes of distinct texts in one column of a batch, for prefix, suffix and substring tests.
+pub const BATCH_TEXT_BYTES_MAX: usize = 16 << 20;
+/// Members in one column of sets of a batch, when more are mentioned than fit a mask.
+pub const BATCH_MEMBERS_MAX: usize = 1 << 22;
 /// Conjunctions that one condition is expanded to; one with more keeps running as code. People write fewer than ten.
 pub const CONJUNCTIONS_MAX: usize = 64;
 /// Literals of one conjunction; one with more keeps running as code.

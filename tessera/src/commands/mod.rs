@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod probe;
+pub(crate) mod rules;
 pub(crate) mod serve;
 
 use std::io::Write;

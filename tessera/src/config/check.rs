@@ -127,6 +127,7 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
         journal_sync: read(resolved, "journal.fsync", sync)?,
         node: read(resolved, "engine.node", number::<u16>)?,
         key_directory: data_dir.join("keys"),
+        visitor_bytes_max: read(resolved, "engine.visitor_memory", bytes)?,
         token_ttl_secs: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
         client_addresses: ClientAddrPolicy {
             trusted: read(resolved, "engine.trusted_proxies", networks)?,
@@ -184,6 +185,16 @@ fn public_url(text: &str) -> Result<String, &'static str> {
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, &'static str> {
     text.parse().map_err(|_| "write a whole number from 0 to 65535")
+}
+
+/// A whole number of megabytes or gigabytes, decimal.
+fn bytes(text: &str) -> Result<usize, &'static str> {
+    const HELP: &str = "write megabytes or gigabytes, such as 512MB or 4GB";
+    let (number, unit) = match text.strip_suffix("GB") {
+        Some(number) => (number, 1_000_000_000),
+        None => (text.strip_suffix("MB").ok_or(HELP)?, 1_000_000),
+    };
+    number.trim().parse::<usize>().ok().and_then(|number| number.checked_mul(unit)).ok_or(HELP)
 }
 
 /// `10ms`, `30s`, `5m`, `24h` or `7d`.

@@ -26,7 +26,7 @@ const fn key(
 }
 
 /// All settings, by section.
-pub(crate) const KEYS: [Key; 22] = [
+pub(crate) const KEYS: [Key; 23] = [
     key(
         "paths.data_dir",
         "./tessera-data",
@@ -71,6 +71,12 @@ pub(crate) const KEYS: [Key; 22] = [
         "x-forwarded-for",
         None,
         "x-forwarded-for, forwarded, or one single-value header",
+    ),
+    key(
+        "engine.visitor_memory",
+        "256MB",
+        None,
+        "memory for what is remembered of visitors, such as 512MB or 4GB",
     ),
     key("admin.listen", "127.0.0.1:9090", Some("--admin-listen"), "address of health and metrics"),
     key(

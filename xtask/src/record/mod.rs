@@ -1,16 +1,21 @@
 //! Measurements that are written down, with the machine, the commit and the commands that made them.
 //!
-//! [`decide_http`] measures the engine beside the bare server, alternating, so that a machine that slows down slows both.
+//! [`decide_http`] measures the engine beside the bare server, alternating, so that a machine that slows down slows both;
+//! [`columnar()`] and [`rules()`] write down what a bench prints.
 //! Guarantees: every wait is bounded, every server is stopped on every path, and a round with a failed request is an error
-//! instead of a number. [`rules`] runs the matcher's benchmark.
+//! instead of a number.
 //!
 //! Not here: the benches themselves (`benches/`).
 
+mod columnar;
 mod machine;
 mod page;
 mod rules;
 mod server;
 mod wrk;
+
+pub use columnar::columnar;
+pub use rules::rules;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,7 +24,6 @@ use std::process::Command;
 use anyhow::{Context as _, bail, ensure};
 
 use self::page::Record;
-pub use self::rules::rules;
 use self::server::Server;
 use self::wrk::Round;
 

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use tessera_engine_core::consent::{ConsentInputs, OwnConsent};
-use tessera_engine_core::signals::{Device, LocalTime, Money, PlacementRequest, RawSignals, Value};
+use tessera_engine_core::signals::{
+    Behaviour, Device, LocalTime, Money, PlacementRequest, RawSignals, Value,
+};
 use tessera_wire::signal::NUMBER_SCALE;
 
 use super::{Dice, NOW_MS};
@@ -90,6 +92,7 @@ impl Visit {
             context: &self.traits,
             sticky_key: self.identifier,
             subject: u128::from(self.identifier.unwrap_or(0)),
+            behaviour: Behaviour::default(),
             features: &[],
             zone_offsets: &[],
             request_key: self.seed,

@@ -25,7 +25,8 @@ use crate::enrich::device::DeviceClassifier;
 use crate::enrich::geo::GeoDb;
 use crate::enrich::geo_cell::GeoCell;
 use crate::keys::Keys;
-use crate::snapshot_cell::SnapshotCell;
+use crate::snapshot_cell::{Live, SnapshotCell};
+use crate::user_store::UserStore;
 use support::{NOW_MS, demo, posteriors};
 
 /// The network of our own infrastructure: proxies and servers that may speak for a visitor.
@@ -34,8 +35,8 @@ const TRUSTED_PEER: &str = "10.0.0.1";
 /// An engine without its server, and the two states of the demo's learning.
 struct Shop {
     responder: Responder,
-    unlearned: Snapshot,
-    learned: Snapshot,
+    unlearned: Live,
+    learned: Live,
 }
 
 /// One request as it arrives.
@@ -58,8 +59,10 @@ impl Shop {
     fn new() -> Shop {
         let geography = GeoCell::default();
         geography.install(GeoDb::from_bytes(tessera_fixtures::DEMO_GEO.to_vec()).unwrap(), NOW_MS);
+        let users = Arc::new(UserStore::new(1 << 20));
         let responder = Responder {
-            snapshots: Arc::new(SnapshotCell::default()),
+            snapshots: Arc::new(SnapshotCell::new(None, Arc::clone(&users))),
+            users: Arc::clone(&users),
             geography: Arc::new(geography),
             zones: Arc::default(),
             devices: DeviceClassifier::new().unwrap(),
@@ -76,17 +79,12 @@ impl Shop {
         let table = posteriors(&bundle, 3, 11, |template| template == "autumn_hero");
         Shop {
             responder,
-            unlearned: Snapshot::new(Arc::clone(&bundle), &PosteriorTable::default()),
-            learned: Snapshot::new(bundle, &table),
+            unlearned: Live::new(Snapshot::new(Arc::clone(&bundle), &PosteriorTable::default()), &users),
+            learned: Live::new(Snapshot::new(bundle, &table), &users),
         }
     }
 
-    fn answer(
-        &self,
-        snapshot: &Snapshot,
-        request: &Request,
-        memory: &mut Memory,
-    ) -> Result<Outcome, Problem> {
+    fn answer(&self, snapshot: &Live, request: &Request, memory: &mut Memory) -> Result<Outcome, Problem> {
         let arrival = Arrival {
             peer: request.peer,
             headers: &request.headers,
@@ -96,7 +94,7 @@ impl Shop {
         let (mut answer, mut served) = (Vec::new(), Vec::new());
         let body = request.body.as_bytes();
         self.responder
-            .respond(snapshot, &arrival, body, memory, &mut answer, &mut |record| served.push(record))?;
+            .respond(snapshot, &arrival, body, memory, &mut answer, &mut |shown| served.push(shown.served))?;
         Ok(Outcome { answer, served })
     }
 }

@@ -1,0 +1,213 @@
+//! Numbers for what is counted, and what one bundle needs counted.
+//!
+//! A key's text (`impression/creative/hero-red`) outlives bundles, its number outlives restarts: the list is saved with
+//! the visitors' state. Rules and caps read counts by feature index; a [`CountPlan`] says once per bundle which key each
+//! feature reads and which keys each served ad adds to.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use tessera_engine_core::decide::Ad;
+use tessera_wire::catalog::Catalog;
+use tessera_wire::program::{Feature, FeatureEvent, FeatureSubject, Origin, Program, SourceMap, Window};
+use tessera_wire::signal::Builtin;
+
+use super::state::CountKey;
+use crate::limits::COUNT_KEYS_MAX;
+
+/// All keys that were ever counted here, by text.
+#[derive(Debug, Default)]
+pub struct KeyRegistry(Mutex<HashMap<Box<str>, CountKey>>);
+
+impl KeyRegistry {
+    /// The keys as they were saved, in number order.
+    pub fn restored(texts: Vec<String>) -> KeyRegistry {
+        let keys = texts.into_iter().zip(0..).map(|(text, number)| (text.into(), CountKey(number)));
+        KeyRegistry(Mutex::new(keys.collect()))
+    }
+
+    /// The texts in number order.
+    pub fn texts(&self) -> Vec<String> {
+        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut texts: Vec<(CountKey, String)> =
+            keys.iter().map(|(text, key)| (*key, text.to_string())).collect();
+        texts.sort_unstable();
+        texts.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// The key of this text; `None` when there are too many already.
+    fn key(&self, text: String) -> Option<CountKey> {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys.get(text.as_str()) {
+            return Some(*key);
+        }
+        if keys.len() >= COUNT_KEYS_MAX {
+            tracing::error!(
+                limit = COUNT_KEYS_MAX,
+                "too many counted things; a cap or counter does not work"
+            );
+            return None;
+        }
+        let key = CountKey(keys.len() as u32);
+        keys.insert(text.into(), key);
+        Some(key)
+    }
+}
+
+/// What one feature reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PlannedFeature {
+    pub(super) key: Option<CountKey>,
+    pub(super) window: Window,
+}
+
+/// What one bundle reads of a visitor, and what it wants counted.
+#[derive(Debug, Default)]
+pub struct CountPlan {
+    pub(super) features: Vec<PlannedFeature>,
+    /// Do rules read the cart, the last product and the like?
+    pub(super) reads_behaviour: bool,
+    impressions: AdKeys,
+    clicks: AdKeys,
+    behaviours: HashMap<Box<str>, CountKey>,
+}
+
+/// Keys that an ad adds to, by what the ad is.
+#[derive(Debug, Default)]
+struct AdKeys {
+    any: Option<CountKey>,
+    campaigns: HashMap<u32, CountKey>,
+    templates: HashMap<u32, CountKey>,
+    creatives: HashMap<u32, CountKey>,
+    offers: HashMap<u32, CountKey>,
+    rules: HashMap<u32, CountKey>,
+}
+
+impl CountPlan {
+    /// The plan of a program, giving numbers to what was never counted before.
+    pub fn new(program: &Program, source: &SourceMap, registry: &KeyRegistry) -> CountPlan {
+        let mut plan = CountPlan { reads_behaviour: reads_behaviour(program), ..CountPlan::default() };
+        for feature in &program.features {
+            let key = registry.key(key_text(feature));
+            plan.features.push(PlannedFeature { key, window: feature.window });
+            if let Some(key) = key {
+                plan.want(feature, key, source);
+            }
+        }
+        plan
+    }
+
+    fn want(&mut self, feature: &Feature, key: CountKey, source: &SourceMap) {
+        let keys = match &feature.event {
+            FeatureEvent::Impression => &mut self.impressions,
+            FeatureEvent::Click => &mut self.clicks,
+            FeatureEvent::Behaviour(name) => {
+                self.behaviours.insert(name.as_str().into(), key);
+                return;
+            }
+        };
+        match feature.subject {
+            FeatureSubject::Any => keys.any = Some(key),
+            FeatureSubject::Campaign(id) => drop(keys.campaigns.insert(id.0, key)),
+            FeatureSubject::Template(id) => drop(keys.templates.insert(id.0, key)),
+            FeatureSubject::Creative(id) => drop(keys.creatives.insert(id.0, key)),
+            FeatureSubject::Offer(id) => drop(keys.offers.insert(id.0, key)),
+            FeatureSubject::Rule(index) => {
+                // The name counts, because indices move: a bundle may have no rule of this name any more.
+                let is_named = |index: u32| {
+                    source.rules.get(index as usize).is_some_and(|rule| rule.name == feature.subject_id)
+                };
+                if is_named(index) {
+                    keys.rules.insert(index, key);
+                }
+            }
+        }
+    }
+
+    /// Must a visitor's state be looked up at all?
+    pub fn reads_anything(&self) -> bool {
+        self.reads_behaviour || !self.features.is_empty()
+    }
+
+    /// Must served ads be counted?
+    pub fn counts_impressions(&self) -> bool {
+        !self.impressions.is_empty()
+    }
+
+    /// Must clicks be counted?
+    pub fn counts_clicks(&self) -> bool {
+        !self.clicks.is_empty()
+    }
+
+    /// Calls `count` with each key that showing this ad adds to.
+    pub fn impression_keys(&self, catalog: &Catalog, ad: &Ad, count: impl FnMut(CountKey)) {
+        self.impressions.of(catalog, ad, count);
+    }
+
+    /// Calls `count` with each key that a click on this ad adds to.
+    pub fn click_keys(&self, catalog: &Catalog, ad: &Ad, count: impl FnMut(CountKey)) {
+        self.clicks.of(catalog, ad, count);
+    }
+
+    /// The key that a behaviour event adds to, if rules count it.
+    pub fn behaviour_key(&self, name: &str) -> Option<CountKey> {
+        self.behaviours.get(name).copied()
+    }
+}
+
+impl AdKeys {
+    fn is_empty(&self) -> bool {
+        let lists = [&self.campaigns, &self.templates, &self.creatives, &self.offers, &self.rules];
+        self.any.is_none() && lists.into_iter().all(HashMap::is_empty)
+    }
+
+    fn of(&self, catalog: &Catalog, ad: &Ad, count: impl FnMut(CountKey)) {
+        let find = |keys: &HashMap<u32, CountKey>, id: Option<u32>| keys.get(&id?).copied();
+        let campaign = catalog.templates.get(ad.template.index()).map(|template| template.campaign.0);
+        let keys = [
+            self.any,
+            find(&self.campaigns, campaign),
+            find(&self.templates, Some(ad.template.0)),
+            find(&self.creatives, ad.creative.map(|creative| creative.0)),
+            find(&self.offers, ad.offer.map(|offer| offer.0)),
+            find(&self.rules, ad.rule),
+        ];
+        keys.into_iter().flatten().for_each(count);
+    }
+}
+
+fn key_text(feature: &Feature) -> String {
+    let event = match &feature.event {
+        FeatureEvent::Impression => "impression",
+        FeatureEvent::Click => "click",
+        FeatureEvent::Behaviour(name) => return format!("behaviour/{name}"),
+    };
+    let subject = match feature.subject {
+        FeatureSubject::Any => "any",
+        FeatureSubject::Campaign(_) => "campaign",
+        FeatureSubject::Template(_) => "template",
+        FeatureSubject::Creative(_) => "creative",
+        FeatureSubject::Offer(_) => "offer",
+        FeatureSubject::Rule(_) => "rule",
+    };
+    format!("{event}/{subject}/{}", feature.subject_id)
+}
+
+fn reads_behaviour(program: &Program) -> bool {
+    program.attributes.iter().any(|attribute| {
+        matches!(
+            attribute.origin,
+            Origin::Builtin(
+                Builtin::CartValue
+                    | Builtin::CartItems
+                    | Builtin::CartAbandoned
+                    | Builtin::ProductViewed
+                    | Builtin::Searched
+                    | Builtin::PriceDropped
+                    | Builtin::Purchased
+                    | Builtin::Purchases
+                    | Builtin::LastViewed
+            )
+        )
+    })
+}
