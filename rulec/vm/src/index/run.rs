@@ -25,8 +25,11 @@ impl Index {
     /// Evaluates into a scratch that was cleared and prepared. `false` when a value has another shape than its attribute's
     /// kind, which only running the code answers; nothing is set then.
     pub(crate) fn evaluate(&self, program: &Program, frame: &Frame, scratch: &mut Scratch) -> bool {
-        if let Some(truths) = scratch.truths.get_mut(..self.initial.len()) {
-            truths.copy_from_slice(&self.initial);
+        if let Some(truths) = scratch.truths.get_mut(..self.hot_len) {
+            truths.fill(0);
+        }
+        for number in &self.initially_true {
+            scratch.truths[usize::from(*number)] = 1;
         }
         self.visit(self.always, scratch);
         for plan in &self.attributes {
