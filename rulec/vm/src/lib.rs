@@ -7,7 +7,10 @@
 //!   value to read, so nothing behind it can change a result.
 //! * [`evaluate`] and the setters of [`Frame`] allocate nothing once their buffers fit the program.
 //!
-//! Cost: one step per branch taken (a few nanoseconds), each literal tested at most once per evaluation.
+//! * [`evaluate`] looks rules up in an index that is built on load; [`evaluate_by_code`] runs every condition and says
+//!   the same. What is known of the traffic ([`Statistics`]) changes the speed of the former only.
+//!
+//! Cost: `benches/record/rules.md`. A request pays for its own values and the rules that they lead to, not for all rules.
 //!
 //! Not here: where signals come from and whether they may be used (`tessera-engine-core::consent`), how programs are made
 //! (`rulec`), and what is done with matching rules (`tessera-engine-core`).

@@ -52,8 +52,8 @@ pub const ACCESS_SET_MAX: usize = 256;
 pub const ENTRY_BRANCHES_MAX: usize = 1 << 14;
 /// Literals of all conjunctions of one condition while it is expanded: four bytes each.
 pub const EXPANSION_LITERALS_MAX: usize = 1 << 20;
-/// Branches visited and conjunctions compared to build one index: well under a second. 100,000 rules take a million.
-pub const EXPANSION_WORK_MAX: usize = 1 << 24;
+/// Branches visited and literals compared to build one index: well under a second. 100,000 rules take a few million.
+pub const EXPANSION_WORK_MAX: usize = 1 << 26;
 /// Entries of one index, 16 bytes each; conditions beyond are tried on every request.
 pub const INDEX_ENTRIES_MAX: usize = 1 << 22;
 /// Hot literals of one index: an entry names them with 16 bits; number zero is always true, the last one spare.

@@ -218,7 +218,7 @@ impl<'p> Layout<'p> {
         let (ranges, attributes) = self.attribute_plans(plan);
         (index.ranges, index.attributes) = (ranges, attributes);
         self.fill_heads(&mut index);
-        index.initial = self.initial();
+        (index.hot_len, index.initially_true) = (self.hot.len, self.initially_true());
         index.always = self.always();
         index.drop_empty_heads();
         index.visits_max = visits_max(&index, self.words.len());
@@ -322,15 +322,10 @@ impl<'p> Layout<'p> {
         (!used.is_empty()).then(|| RangePlan::new(self.program, &used, hot_first))
     }
 
-    fn initial(&self) -> Vec<u8> {
-        let mut initial = vec![0; self.hot.len];
-        initial[0] = 1;
-        for (id, literal) in self.program.literals.iter().enumerate() {
-            if let Some(number) = self.hot.of(id as u32) {
-                initial[usize::from(number)] = u8::from(fires(literal.polarity, Truth::Unknown));
-            }
-        }
-        initial
+    fn initially_true(&self) -> Vec<u16> {
+        let literals = self.program.literals.iter().zip(0..);
+        let unknown = literals.filter(|(literal, _)| fires(literal.polarity, Truth::Unknown));
+        [0].into_iter().chain(unknown.filter_map(|(_, id)| self.hot.of(id))).collect()
     }
 }
 

@@ -55,8 +55,10 @@ pub(crate) struct Index {
     ranges: Vec<RangePlan>,
     /// Hot literals that only a test can tell, sorted by head.
     checks: Vec<Check>,
-    /// Truth of the hot literals when everything is unknown.
-    initial: Vec<u8>,
+    /// One past the highest number of a hot literal.
+    hot_len: usize,
+    /// Hot literals that are true when everything is unknown, and number zero.
+    initially_true: Vec<u16>,
     /// Result bits that are always set.
     constant: Vec<u32>,
     /// Visited on every request, or [`heads::NONE`].
@@ -158,7 +160,7 @@ impl Index {
     /// What the index takes.
     pub(crate) fn size(&self) -> IndexSize {
         let entries = self.entries.len() + self.guarded.len();
-        IndexSize { bytes: self.bytes(), entries, hot_literals: self.initial.len().saturating_sub(1) }
+        IndexSize { bytes: self.bytes(), entries, hot_literals: self.hot_len.saturating_sub(1) }
     }
 
     fn bytes(&self) -> usize {
@@ -175,7 +177,7 @@ impl Index {
         lists
             + ranges
             + size_of_val(self.attributes.as_slice())
-            + self.initial.len()
+            + size_of_val(self.initially_true.as_slice())
             + size_of_val(self.constant.as_slice())
     }
 }

@@ -25,8 +25,11 @@ impl Index {
     /// Evaluates into a scratch that was cleared and prepared. `false` when a value has another shape than its attribute's
     /// kind, which only running the code answers; nothing is set then.
     pub(crate) fn evaluate(&self, program: &Program, frame: &Frame, scratch: &mut Scratch) -> bool {
-        if let Some(truths) = scratch.truths.get_mut(..self.initial.len()) {
-            truths.copy_from_slice(&self.initial);
+        if let Some(truths) = scratch.truths.get_mut(..self.hot_len) {
+            truths.fill(0);
+        }
+        for number in &self.initially_true {
+            scratch.truths[usize::from(*number)] = 1;
         }
         self.visit(self.always, scratch);
         for plan in &self.attributes {
@@ -75,7 +78,7 @@ impl Index {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn apply_range(&self, plan: u32, value: i64, scratch: &mut Scratch) {
         if let Some(plan) = self.ranges.get(plan as usize) {
             let segment = plan.apply(value, scratch.truths.as_mut_slice());
@@ -89,7 +92,7 @@ impl Index {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn apply_word(
         &self,
         signal: SignalId,
@@ -114,6 +117,7 @@ impl Index {
         }
     }
 
+    #[inline(never)]
     fn check(&self, head: u32, program: &Program, frame: &Frame, scratch: &mut Scratch) {
         let first = self.checks.partition_point(|check| check.head < head);
         for check in self.checks[first..].iter().take_while(|check| check.head == head) {
@@ -134,6 +138,7 @@ impl Index {
         }
     }
 
+    #[inline(never)]
     fn change_more(&self, one: &Head, next: &Head, scratch: &mut Scratch) {
         for change in self.changes.get(one.more as usize..next.more as usize).unwrap_or_default() {
             scratch.truths[usize::from(change.number)] = u8::from(change.is_true);

@@ -204,7 +204,8 @@ impl<'p> Expander<'p> {
     fn form(&mut self, at: u32) -> Option<Form> {
         let branch = self.code[at as usize];
         let (on_true, on_false) = (self.form_of(branch.on_true), self.form_of(branch.on_false));
-        self.spend((on_true.len * (on_true.len + on_false.len)) as usize + 1)?;
+        let tested: usize = self.terms_of(on_true).iter().map(|term| term.len as usize + 1).sum();
+        self.spend((tested + 1) * (on_true.len + on_false.len + 1) as usize)?;
         let literal = branch.literal.0;
         if !self.is_monotone(literal, on_true, on_false) {
             return None;
