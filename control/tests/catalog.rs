@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tessera_control::source::{CATALOG_FILE, Problem, SourceFile, Sources, compile, read, render_all};
 
-const CODES: [&str; 6] = ["C001", "C002", "C003", "C004", "C005", "C006"];
+const CODES: [&str; 7] = ["C001", "C002", "C003", "C004", "C005", "C006", "C007"];
 
 #[derive(Default)]
 struct Case {

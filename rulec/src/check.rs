@@ -9,6 +9,7 @@ mod catalog;
 mod condition;
 mod consent;
 mod count;
+mod outline;
 mod rule;
 mod schedule;
 mod test;
@@ -29,7 +30,8 @@ use crate::nearest::nearest;
 use crate::{Extra, Names};
 
 use catalog::CatalogIndex;
-pub(crate) use test::{Expected, Given, Reason, TypedTest};
+pub(crate) use outline::{Clause, ClauseKind, Outline};
+pub(crate) use test::{Expected, Given, Preset, Reason, TypedTest};
 pub(crate) use value::describe;
 pub(crate) use vocabulary::Vocabulary;
 
@@ -43,6 +45,8 @@ pub(crate) struct Checked {
     pub(crate) defaults: Vec<(SignalId, test::Preset)>,
     /// Test blocks that can be run.
     pub(crate) tests: Vec<TypedTest>,
+    /// How the condition of each source rule is put together; empty unless asked for.
+    pub(crate) outlines: Vec<Outline>,
     /// Where the name of each of the unit's segments stands.
     pub(crate) segment_places: Vec<Place>,
     /// Declared attributes that nothing reads, in order of name.
@@ -82,6 +86,8 @@ pub(crate) struct Checker<'a> {
     this_rule: Option<(u32, &'a str)>,
     /// Rules whose conditions some test asks about.
     tested_rules: AHashSet<&'a str>,
+    /// Is it to be told how conditions are put together?
+    keeps_outlines: bool,
     features: Vec<Feature>,
     has_too_many_features: bool,
     /// Nodes of the condition being built, its segments expanded.
@@ -114,31 +120,20 @@ pub(crate) fn check<'a>(
     lines: &LineIndex,
     sink: &'a mut Sink,
 ) -> Checked {
-    let mut checker = Checker::new(sources, names, sink);
-    let mut checked = Checked::default();
-    for file in files {
-        checker.purposes(&file.purposes);
-        checker.events(&file.events);
-        file.attributes.iter().for_each(|item| checker.declare(item));
-    }
-    checked.unit.words = checker.extras(extras);
-    checker.collect_rules(files);
-    checker.collect_segments(files);
-    checked.unit.segments = checker.all_segments();
-    checker.rules(files, lines, &mut checked);
-    checker.tests(files, &mut checked);
-    let places = checked.unit.segments.iter().map(|(name, _)| checker.segments.get(name));
-    checked.segment_places =
-        places.map(|segment| segment.map_or(Place::NOWHERE, |segment| segment.item.name.place)).collect();
-    checked.unused_attributes = checker.vocabulary.unused();
-    checked.unit.signals = checker.vocabulary.signals();
-    checked.unit.features = std::mem::take(&mut checker.features);
-    // What is missing is known only when everything else was understood.
-    if !checker.sink.has_errors() {
-        checker.report_unused_segments();
-        checker.placements_without_fallback(files, &checked);
-    }
-    checked
+    Checker::new(sources, names, sink).check(files, extras, lines)
+}
+
+/// Checks all files together, and keeps how the condition of each rule is put together.
+pub(crate) fn check_outlined<'a>(
+    files: &'a [File],
+    sources: &'a [SourceFile],
+    names: &'a Names,
+    extras: &[Extra],
+    lines: &LineIndex,
+    sink: &'a mut Sink,
+) -> Checked {
+    let checker = Checker { keeps_outlines: true, ..Checker::new(sources, names, sink) };
+    checker.check(files, extras, lines)
 }
 
 /// Everything that conditions of these files can name, whatever else is wrong with them.
@@ -168,11 +163,39 @@ impl<'a> Checker<'a> {
             rule_names: Vec::new(),
             this_rule: None,
             tested_rules: AHashSet::new(),
+            keeps_outlines: false,
             features: Vec::new(),
             has_too_many_features: false,
             nodes: 0,
             program_nodes: 0,
         }
+    }
+
+    fn check(mut self, files: &'a [File], extras: &[Extra], lines: &LineIndex) -> Checked {
+        let mut checked = Checked::default();
+        for file in files {
+            self.purposes(&file.purposes);
+            self.events(&file.events);
+            file.attributes.iter().for_each(|item| self.declare(item));
+        }
+        checked.unit.words = self.extras(extras);
+        self.collect_rules(files);
+        self.collect_segments(files);
+        checked.unit.segments = self.all_segments();
+        self.rules(files, lines, &mut checked);
+        self.tests(files, &mut checked);
+        let places = checked.unit.segments.iter().map(|(name, _)| self.segments.get(name));
+        checked.segment_places =
+            places.map(|segment| segment.map_or(Place::NOWHERE, |segment| segment.item.name.place)).collect();
+        checked.unused_attributes = self.vocabulary.unused();
+        checked.unit.signals = self.vocabulary.signals();
+        checked.unit.features = std::mem::take(&mut self.features);
+        // What is missing is known only when everything else was understood.
+        if !self.sink.has_errors() {
+            self.report_unused_segments();
+            self.placements_without_fallback(files, &checked);
+        }
+        checked
     }
 
     /// The nearest candidate, unless nobody would read the suggestion.

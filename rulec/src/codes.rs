@@ -318,7 +318,7 @@ pub const REGISTRY: [Entry; 45] = [
         Code::W056,
         "a rule or tier that is never the first choice",
         "Whoever satisfies it also satisfies one that is asked earlier and does the same kind of thing, so it decides only when \
-         that one may not be shown.",
+         that one may not be shown. That is what fallback rules are for, so they are only compared with one another.",
         "rule \"a\" priority 2 { when age > 18 then no ad } rule \"b\" { when age > 30 then no ad }",
     ),
     entry(

@@ -3,10 +3,15 @@
 //! Exit codes: 0 when all is well, 1 when there is something to look at (errors, failing tests, files to format, warnings
 //! under `--deny warnings`), 2 when the command itself could not be understood or a file not be read.
 
+mod build;
 mod check;
+mod explain;
 mod fmt;
+mod json;
 mod lsp;
 mod sources;
+mod sql;
+mod test;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -15,11 +20,24 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::Names;
+use crate::explain::BucketOf;
+use crate::json::{Criteria, Declarations, Finding};
 use crate::report::Format;
+use crate::{Extra, Names};
 
-/// Reads the names of a catalog; the error is for people.
-pub type CatalogReader<'a> = &'a dyn Fn(&Path) -> Result<Names, String>;
+/// What a catalog means to rules.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// Names that rules may use.
+    pub names: Names,
+    /// Attributes and words that its models look at.
+    pub extras: Vec<Extra>,
+    /// Segments that its models look at: they are in use, whatever the rules say.
+    pub segments: Vec<String>,
+}
+
+/// Reads a catalog; the error is for people.
+pub type CatalogReader<'a> = &'a dyn Fn(&Path) -> Result<Catalog, String>;
 
 /// Who runs the command.
 #[derive(Clone, Copy)]
@@ -28,6 +46,8 @@ pub struct Host<'a> {
     pub program: &'static str,
     /// How `--catalog` files are read; `None` where that is not known.
     pub catalog: Option<CatalogReader<'a>>,
+    /// How visitors are dealt into buckets; `None` where that is not known.
+    pub bucket: Option<BucketOf<'a>>,
 }
 
 /// The rule language's tools.
@@ -44,11 +64,16 @@ enum Command {
     Check(check::Args),
     /// Bring rule files into the one layout
     Fmt(fmt::Args),
-    /// Tell what a diagnostic code means
-    Explain {
-        /// The code, such as E020
-        code: String,
-    },
+    /// Run the test blocks, and tell what they cover
+    Test(test::Args),
+    /// Tell what a diagnostic code means, or why a rule applies to a visitor or does not
+    Explain(explain::Args),
+    /// Write a segment as SQL
+    Sql(sql::Args),
+    /// Write a segment as JSON criteria, or criteria as text
+    Json(json::Args),
+    /// Compile rule files to a program file (`tessera build` makes whole bundles)
+    Build(build::Args),
     /// Speak the language server protocol on standard input and output
     Lsp {
         /// Catalog whose names the rules may use; else the names they use are taken for granted
@@ -64,6 +89,13 @@ enum FormatName {
     Json,
     Sarif,
     Github,
+}
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Json,
 }
 
 impl From<FormatName> for Format {
@@ -100,7 +132,11 @@ pub fn run(host: Host<'_>, arguments: impl IntoIterator<Item = OsString>) -> Exi
     let outcome = match cli.command {
         Command::Check(args) => check::run(host, &args),
         Command::Fmt(args) => fmt::run(&args),
-        Command::Explain { code } => explain_code(&code),
+        Command::Test(args) => test::run(host, &args),
+        Command::Explain(args) => explain::run(host, &args),
+        Command::Sql(args) => sql::run(host, &args),
+        Command::Json(args) => json::run(host, &args),
+        Command::Build(args) => build::run(host, &args),
         Command::Lsp { catalog } => lsp::run(host, catalog.as_deref()),
     };
     match outcome {
@@ -112,19 +148,40 @@ pub fn run(host: Host<'_>, arguments: impl IntoIterator<Item = OsString>) -> Exi
     }
 }
 
-fn explain_code(text: &str) -> Result<ExitCode, String> {
-    let wanted = text.to_uppercase();
-    let Some(entry) = crate::REGISTRY.iter().find(|entry| entry.code.to_string() == wanted) else {
-        let codes: Vec<String> = crate::REGISTRY.iter().map(|entry| entry.code.to_string()).collect();
-        let near = crate::nearest(&wanted, codes.iter().map(String::as_str));
-        let hint = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-        return Err(format!("there is no diagnostic code `{text}`{hint}"));
-    };
-    say(&format!(
-        "{}: {}\n\n{}\n\nExample:\n    {}",
-        entry.code, entry.title, entry.explanation, entry.example
-    ));
-    Ok(ExitCode::SUCCESS)
+/// A segment as a condition of its own.
+struct Segment {
+    criteria: Criteria,
+}
+
+impl Segment {
+    /// The segment of this name; when its files are wrong, that is told and the exit code comes back.
+    fn find(
+        files: &[crate::SourceFile],
+        names: &Names,
+        name: &str,
+    ) -> Result<Result<Segment, ExitCode>, String> {
+        // The files are checked whole, so that mistakes are shown where they are.
+        if let Err(diagnostics) = crate::typed(files, names, &[]) {
+            complain(crate::report::render(&diagnostics, files, Format::Text).trim_end());
+            return Ok(Err(ExitCode::from(FINDINGS)));
+        }
+        let segments = crate::editor::segments(files);
+        let Some((_, text)) = segments.iter().find(|(known, _)| known == name) else {
+            let near = crate::nearest(name, segments.iter().map(|(known, _)| known.as_str()));
+            let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            return Err(format!("there is no segment `{name}`{hint}"));
+        };
+        let declarations = Declarations { files, names };
+        Ok(Criteria::from_text(text, declarations)
+            .map(|criteria| Segment { criteria })
+            .map_err(|findings| refuse(&findings)))
+    }
+}
+
+/// Tells what is wrong with criteria.
+fn refuse(findings: &[Finding]) -> ExitCode {
+    findings.iter().for_each(|finding| complain(finding.rendered.trim_end()));
+    ExitCode::from(FINDINGS)
 }
 
 /// Prints a line. A reader who has gone away is no error of ours.
@@ -138,5 +195,8 @@ fn print(text: &str) {
 }
 
 fn complain(text: &str) {
+    if text.is_empty() {
+        return;
+    }
     let _ = writeln!(std::io::stderr(), "{text}");
 }

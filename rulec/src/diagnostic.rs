@@ -3,14 +3,14 @@
 //! Guarantees: rendering never fails, whatever the spans; columns and caret widths count characters, not bytes; a
 //! compilation keeps at most [`limits::DIAGNOSTICS_MAX`] diagnostics and always at least the first error.
 
-mod snippet;
-
 use std::ops::Range;
 
 use crate::codes::Code;
 use crate::limits;
 
-pub use snippet::{Snippet, line_column};
+mod snippet;
+
+pub use snippet::Snippet;
 
 /// A rule file: its path is only for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +183,24 @@ impl Diagnostic {
         let Diagnostic { severity, message, help, .. } = self;
         Snippet { severity: *severity, code: &code, message, labels: &labels, help }.render(files)
     }
+}
+
+/// Line and column of a byte, both counted from one, the column in characters.
+///
+/// A byte inside a character counts as the character; one past the end counts as the end.
+pub fn line_column(text: &str, byte: usize) -> (usize, usize) {
+    let byte = floor_boundary(text, byte);
+    let before = &text[..byte];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.bytes().filter(|byte| *byte == b'\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+fn floor_boundary(text: &str, byte: usize) -> usize {
+    let mut byte = byte.min(text.len());
+    while !text.is_char_boundary(byte) {
+        byte -= 1;
+    }
+    byte
 }
 
 /// Where the lines of all files start, because thousands of rules ask for their line.

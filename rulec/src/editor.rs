@@ -206,6 +206,22 @@ impl<'a> Workspace<'a> {
     }
 }
 
+/// Every segment and the text of its conditions, all of which are meant.
+#[cfg(feature = "command")]
+pub(crate) fn segments(files: &[SourceFile]) -> Vec<(String, String)> {
+    let trees = parser::parse_all(files, &mut Sink::default());
+    let text_of = |condition: &Cond| {
+        let file = files.get(condition.place.file as usize)?;
+        file.text.get(condition.place.range())
+    };
+    let segments = trees.iter().flat_map(|tree| &tree.segments);
+    let of_segment = |segment: &crate::ast::SegmentItem| {
+        let lines: Vec<&str> = segment.conditions.iter().filter_map(text_of).collect();
+        (segment.name.text.clone(), lines.join("\n"))
+    };
+    segments.map(of_segment).collect()
+}
+
 /// The token that holds this byte, or ends right before it.
 fn token_at(tokens: &[Token], byte: u32) -> Option<usize> {
     let after = tokens.partition_point(|token| token.place.start <= byte);

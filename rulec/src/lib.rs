@@ -17,9 +17,11 @@ mod codes;
 #[cfg(feature = "command")]
 pub mod command;
 mod countries;
+pub mod coverage;
 mod currencies;
 mod diagnostic;
 pub mod editor;
+pub mod explain;
 pub mod fmt;
 mod format;
 pub mod hir;

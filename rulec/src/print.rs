@@ -98,7 +98,7 @@ fn list(ty: &Type, words: &[String]) -> String {
     format!("({})", words.join(", "))
 }
 
-fn word_text(ty: &Type, word: &str) -> String {
+pub(crate) fn word_text(ty: &Type, word: &str) -> String {
     let is_closed =
         matches!(ty, Type::OneOf(_) | Type::SetOf(_) | Type::Country | Type::Language | Type::Currency);
     let is_plain = word.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -20,26 +20,58 @@ use crate::reference;
 
 /// Runs every test; each expectation that does not hold is an error.
 pub(crate) fn run(program: &VerifiedProgram, checked: &Checked, sink: &mut Sink) {
+    let ran = each(program, checked, &mut |ran| ran.failures.into_iter().for_each(|one| sink.push(one)));
+    if let Err(diagnostic) = ran {
+        sink.push(*diagnostic);
+    }
+}
+
+/// A test that ran.
+pub(crate) struct Ran<'a> {
+    pub(crate) test: &'a TypedTest,
+    pub(crate) frame: &'a Frame,
+    /// What the program says of the frame.
+    pub(crate) scratch: &'a Scratch,
+    /// Expectations that do not hold.
+    pub(crate) failures: Vec<Diagnostic>,
+}
+
+/// Runs every test in source order.
+///
+/// # Errors
+/// There is too much to run.
+pub(crate) fn each(
+    program: &VerifiedProgram,
+    checked: &Checked,
+    visit: &mut dyn FnMut(Ran<'_>),
+) -> Result<(), Box<Diagnostic>> {
     let Program { rules, segments, attributes, .. } = program.program();
     let parts = rules.len() + segments.len() + attributes.len();
     if checked.tests.len().saturating_mul(parts) > TEST_EVALUATIONS_MAX {
         let message =
             format!("{} tests of {parts} rules, segments and attributes take too long", checked.tests.len());
-        sink.push(Diagnostic::new(Code::E080, Place::NOWHERE, message));
-        return;
+        return Err(Box::new(Diagnostic::new(Code::E080, Place::NOWHERE, message)));
     }
     let (mut frame, mut scratch) = (Frame::new(program), Scratch::new(program));
     for test in &checked.tests {
         fill(program, checked, test, &mut frame);
         evaluate(program, &frame, &mut scratch);
-        let run = Run { program, checked, test, frame: &frame, walk: walk(program, checked, test, &scratch) };
-        for (expected, place) in &test.expects {
-            if let Some(found) = run.difference(expected) {
-                let message = format!("test \"{}\" fails", test.name);
-                sink.push(Diagnostic::new(Code::E090, *place, message).label(found));
-            }
-        }
+        let run = Run {
+            program,
+            checked,
+            test,
+            frame: &frame,
+            walk: walk(program, checked, test.placement, &scratch),
+        };
+        let failure = |(expected, place): &(Expected, Place)| {
+            let found = run.difference(expected)?;
+            let message = format!("test \"{}\" fails", test.name);
+            Some(Diagnostic::new(Code::E090, *place, message).label(found))
+        };
+        let failures = test.expects.iter().filter_map(failure).collect();
+        visit(Ran { test, frame: &frame, scratch: &scratch, failures });
     }
+    Ok(())
 }
 
 /// What the test's visitor is like, as the engine's gate would leave it.
@@ -73,23 +105,23 @@ fn set(program: &VerifiedProgram, test: &TypedTest, signal: SignalId, value: &Gi
 
 /// What happens in the placement of a test.
 #[derive(Default)]
-struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     /// Matching rules up to the one that decides.
-    reached: Vec<&'a Rule>,
+    pub(crate) reached: Vec<&'a Rule>,
     /// The rule that shows or suppresses.
-    decider: Option<&'a Rule>,
+    pub(crate) decider: Option<&'a Rule>,
     /// The first offer of any matching rule.
-    offer: Option<&'a Action>,
+    pub(crate) offer: Option<&'a Action>,
 }
 
-fn walk<'a>(
+pub(crate) fn walk<'a>(
     program: &VerifiedProgram,
     checked: &'a Checked,
-    test: &TypedTest,
+    placement: Option<u32>,
     scratch: &Scratch,
 ) -> Walk<'a> {
     let mut walk = Walk::default();
-    let Some(placement) = test.placement else { return walk };
+    let Some(placement) = placement else { return walk };
     let matching = matching(program, checked, placement, scratch);
     walk.offer = matching.iter().flat_map(|rule| &rule.actions).find(|action| is_offer(action));
     let (fallback, others): (Vec<&Rule>, Vec<&Rule>) =

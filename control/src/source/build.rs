@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod templates;
+mod unshown;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use tessera_wire::catalog::{Asset, AssetKind, Catalog, Offer, OfferKind, Text};
 
 use super::problem::{CatalogCode, Problem};
 use super::schema::{Name, RawAsset, RawCatalog, RawOffer};
-use super::{Compiled, Sources, value};
+use super::{Compiled, ForRules, Sources, value};
 use crate::limits::PROBLEMS_MAX;
 
 /// How long an offer holds when the catalog does not say.
@@ -32,10 +33,7 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     let rules = sources.files.get(1..).unwrap_or(&[]);
     let compiled = match rulec::compile_and_analyse(rules, &names, &extras) {
         Ok(mut compiled) => {
-            let contexts = raw.template.iter().flat_map(|template| &template.context);
-            contexts
-                .flat_map(|context| &context.segments)
-                .for_each(|name| compiled.mark_segment_used(name.get_ref()));
+            segments(&raw).for_each(|name| compiled.mark_segment_used(name));
             Some(compiled)
         }
         Err(diagnostics) => {
@@ -47,9 +45,11 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     let Builder { catalog, mut problems, .. } = builder;
     match compiled {
         Some(compiled) if problems.is_empty() => {
+            let unshown = unshown::creatives(&raw, &index, &names, &compiled.program);
             let bundle =
                 Bundle { catalog, program: compiled.program, source: compiled.source, ..Bundle::default() };
-            let warnings = compiled.warnings.into_iter().map(Problem::rules).collect();
+            let warnings =
+                unshown.into_iter().chain(compiled.warnings.into_iter().map(Problem::rules)).collect();
             Ok(Compiled { bundle, warnings })
         }
         _ => {
@@ -65,13 +65,23 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     }
 }
 
-/// The names that a catalog gives to rules, whatever else is wrong with it.
-pub(super) fn names(catalog: &str) -> Result<Names, String> {
+/// Segments that models look at.
+fn segments(raw: &RawCatalog) -> impl Iterator<Item = &str> {
+    let contexts = raw.template.iter().flat_map(|template| &template.context);
+    contexts.flat_map(|context| &context.segments).map(|name| name.get_ref().as_str())
+}
+
+/// What a catalog means to rules, whatever else is wrong with it.
+pub(super) fn for_rules(catalog: &str) -> Result<ForRules, String> {
     let raw: RawCatalog = toml::from_str(catalog).map_err(|error| error.to_string())?;
     let index = Index::of(&raw);
     let mut builder = Builder { raw: &raw, names: &index, catalog: Catalog::default(), problems: Vec::new() };
     let offers = builder.add_offers();
-    Ok(builder.rule_names(&offers))
+    Ok(ForRules {
+        names: builder.rule_names(&offers),
+        extras: builder.extras(),
+        segments: segments(&raw).map(str::to_owned).collect(),
+    })
 }
 
 /// Ids of each list, to their indices; the first of equal ids counts.

@@ -116,12 +116,23 @@ fn read_file(directory: &Path, path: &Path) -> Result<SourceFile, ReadError> {
     Ok(SourceFile { path: name, text })
 }
 
-/// The names that the text of a `catalog.toml` gives to rules.
+/// What a catalog means to rules.
+#[derive(Debug, Clone)]
+pub struct ForRules {
+    /// Names that rules may use.
+    pub names: rulec::Names,
+    /// Attributes and words that models look at.
+    pub extras: Vec<rulec::Extra>,
+    /// Segments that models look at.
+    pub segments: Vec<String>,
+}
+
+/// What the text of a `catalog.toml` means to rules, whatever else is wrong with it.
 ///
 /// # Errors
 /// The text is no catalog; says where.
-pub fn rule_names(catalog: &str) -> Result<rulec::Names, String> {
-    build::names(catalog)
+pub fn for_rules(catalog: &str) -> Result<ForRules, String> {
+    build::for_rules(catalog)
 }
 
 /// Compiles sources to a bundle.

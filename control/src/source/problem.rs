@@ -35,6 +35,8 @@ pub(super) enum CatalogCode {
     Inconsistent,
     /// More than a named limit allows.
     TooMany,
+    /// A creative that nothing shows. Only a warning.
+    Unshown,
 }
 
 impl CatalogCode {
@@ -47,6 +49,15 @@ impl CatalogCode {
             CatalogCode::BadValue => "C004",
             CatalogCode::Inconsistent => "C005",
             CatalogCode::TooMany => "C006",
+            CatalogCode::Unshown => "C007",
+        }
+    }
+
+    /// Does it stop the bundle?
+    const fn severity(self) -> Severity {
+        match self {
+            CatalogCode::Unshown => Severity::Warning,
+            _ => Severity::Error,
         }
     }
 }
@@ -83,7 +94,7 @@ impl Problem {
     pub fn is_error(&self) -> bool {
         match &self.kind {
             Kind::Rules(diagnostic) => diagnostic.severity == Severity::Error,
-            Kind::Catalog(_) => true,
+            Kind::Catalog(problem) => problem.code.severity() == Severity::Error,
         }
     }
 
@@ -124,7 +135,7 @@ impl Problem {
                 let code = problem.code.as_str();
                 let labels = [Label { place, text: String::new() }];
                 let snippet = Snippet {
-                    severity: Severity::Error,
+                    severity: problem.code.severity(),
                     code,
                     message: &problem.message,
                     labels: &labels,

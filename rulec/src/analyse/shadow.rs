@@ -1,7 +1,7 @@
 //! Rules that never come first, because earlier ones take everything they would.
 //!
 //! Sound: a rule is reported only when every conjunction of it lies inside a conjunction of one earlier rule of the same
-//! placement that has the same effects. What only the union of several conjunctions covers is not found.
+//! placement that has the same effects, and a fallback rule only inside another fallback rule. What only the union of several conjunctions covers is not found.
 
 use std::collections::HashMap;
 
@@ -89,8 +89,8 @@ impl Covers {
     fn take(&mut self, at: usize, number: usize, contest: &Contest<'_>) {
         let winner = &contest.entrants[number];
         let loser = &contest.entrants[contest.owners[at]];
-        // A fallback is there for when others cannot be shown: coming after them is its purpose.
-        if (winner.rule.class == RuleClass::Fallback) != (loser.rule.class == RuleClass::Fallback) {
+        // Fallback rules are there for when the others may not be shown, so only fallback rules stand in their way.
+        if loser.rule.class == RuleClass::Fallback && winner.rule.class != RuleClass::Fallback {
             return;
         }
         let before = self.taken[at];

@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let host = rulec::command::Host { program: "rulec", catalog: None };
+    let host = rulec::command::Host { program: "rulec", catalog: None, bucket: None };
     rulec::command::run(host, std::env::args_os())
 }

@@ -13,6 +13,7 @@ use tessera_wire::limits::ATTRIBUTES_MAX;
 use tessera_wire::program::RuleClass;
 use tessera_wire::signal::NUMBER_SCALE;
 
+use super::outline::{Outline, OutlinedTier, Parts, clauses};
 use super::{Checked, Checker, Source};
 use crate::ast::{Class, File, Name, RuleItem, Split, SplitArm, Tier};
 use crate::codes::Code;
@@ -20,6 +21,14 @@ use crate::diagnostic::{Diagnostic, LineIndex, Place};
 use crate::hir::{Action, Check, Condition, Rule};
 use crate::limits;
 use crate::print;
+
+/// A checked rule.
+struct Ruled {
+    /// When it applies, unless that is the condition of its only tier.
+    whole: Option<Condition>,
+    rules: Vec<Rule>,
+    outline: Option<Outline>,
+}
 
 /// One tier on its way to a rule.
 struct Branch {
@@ -57,6 +66,8 @@ struct Scope {
     limits: Vec<Condition>,
     /// `when` and `unless`.
     guard: Condition,
+    /// Its parts singly, where somebody asks.
+    outline: Option<Outline>,
 }
 
 impl Scope {
@@ -79,7 +90,8 @@ impl<'a> Checker<'a> {
             self.this_rule = (!item.is_one_line).then_some((source, item.name.text.as_str()));
             let rules = self.rule(item, source);
             self.this_rule = None;
-            let Some((whole, rules)) = rules else { continue };
+            let Some(Ruled { whole, rules, outline }) = rules else { continue };
+            checked.outlines.extend(outline);
             expanded += rules.iter().map(|rule| rule.placements.len()).sum::<usize>();
             if expanded > RULES_MAX {
                 let message = format!("more than {RULES_MAX} rules, counted per placement and tier");
@@ -123,8 +135,7 @@ impl<'a> Checker<'a> {
         first != source
     }
 
-    /// The tiers, and when the rule applies unless that is the condition of its only tier.
-    fn rule(&mut self, item: &RuleItem, source: u32) -> Option<(Option<Condition>, Vec<Rule>)> {
+    fn rule(&mut self, item: &RuleItem, source: u32) -> Option<Ruled> {
         let arms = |tier: &Tier| tier.split.as_ref().map_or(1, |split| split.arms.len());
         if item.tiers.iter().map(arms).sum::<usize>() >= limits::TIERS_MAX {
             let message = format!("more than {} tiers in one rule", limits::TIERS_MAX);
@@ -141,9 +152,13 @@ impl<'a> Checker<'a> {
             Some(actions) => self.actions(actions).map(Some),
             None => Some(None),
         };
-        let (placements, scope, otherwise) = (placements?, scope?, otherwise?);
-        let branches: Vec<Branch> =
-            branches.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+        let (placements, mut scope, otherwise) = (placements?, scope?, otherwise?);
+        let branches = branches.into_iter().collect::<Option<Vec<Vec<Branch>>>>()?;
+        let mut outline = scope.outline.take();
+        if let Some(outline) = &mut outline {
+            outline.tiers = outlined_tiers(&branches);
+        }
+        let branches: Vec<Branch> = branches.into_iter().flatten().collect();
         self.charge(scope_nodes.saturating_mul(branches.len() + 1), item.place)?;
         self.warn_shared_boundaries(item, &branches);
         let own: Vec<&Condition> = std::iter::once(&scope.guard)
@@ -162,7 +177,7 @@ impl<'a> Checker<'a> {
             condition,
             actions,
         });
-        Some((whole, rules.collect()))
+        Some(Ruled { whole, rules: rules.collect(), outline })
     }
 
     fn branches(&mut self, tier: &Tier) -> Option<Vec<Branch>> {
@@ -258,17 +273,20 @@ impl<'a> Checker<'a> {
         let schedules = self.schedules(&item.schedules);
         let caps: Vec<_> = item.caps.iter().map(|cap| self.cap(cap)).collect();
         let rollout = item.rollout.as_ref().map(|rollout| self.rollout(rollout));
-        let mut parts = whens.into_iter().collect::<Option<Vec<_>>>()?;
-        for unless in unlesses {
-            parts.push(Condition::Definitely(Box::new(unless?)).negated());
-        }
-        let mut limits = schedules?;
-        limits.extend(caps.into_iter().collect::<Option<Vec<_>>>()?);
-        if let Some(rollout) = rollout {
-            limits.extend(Some(rollout?).filter(|rollout| *rollout != Condition::Constant(true)));
-        }
+        let all_of = |conditions: Vec<Option<Condition>>| conditions.into_iter().collect::<Option<Vec<_>>>();
+        let (whens, unlesses, mut limits) = (all_of(whens)?, all_of(unlesses)?, schedules?);
+        let (caps, rollout) = (all_of(caps)?, all_of(rollout.into_iter().collect())?.pop());
+        let outline = self.keeps_outlines.then(|| {
+            let (whens, unlesses, schedules) = (&whens[..], &unlesses[..], &limits[..]);
+            let parts = Parts { whens, unlesses, schedules, caps: &caps, rollout: rollout.as_ref() };
+            Outline { clauses: clauses(item, &parts), tiers: Vec::new() }
+        });
+        let mut parts = whens;
+        parts.extend(unlesses.into_iter().map(|unless| Condition::Definitely(Box::new(unless)).negated()));
+        limits.extend(caps);
+        limits.extend(rollout.filter(|rollout| *rollout != Condition::Constant(true)));
         self.charge(limits.len(), item.place)?;
-        Some(Scope { limits, guard: all(parts) })
+        Some(Scope { limits, guard: all(parts), outline })
     }
 
     fn placements(&mut self, names: &[Name]) -> Option<Arc<[u32]>> {
@@ -309,6 +327,15 @@ impl<'a> Checker<'a> {
             );
         }
     }
+}
+
+/// The tiers and arms with the conditions of their own.
+fn outlined_tiers(branches: &[Vec<Branch>]) -> Vec<OutlinedTier> {
+    let of_tier = |(item, branches): (usize, &Vec<Branch>)| -> Vec<OutlinedTier> {
+        let tier = |branch: &Branch| OutlinedTier { item, condition: branch.condition.clone() };
+        branches.iter().map(tier).collect()
+    };
+    branches.iter().enumerate().flat_map(of_tier).collect()
 }
 
 /// The one value that two simple range tests of the same signal both take.

@@ -22,9 +22,11 @@ use crate::hir::{Action, Type};
 const NOW_MS: i64 = 1_700_000_000_000;
 
 /// A test that can be run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TypedTest {
     pub(crate) name: String,
+    /// Where its name stands.
+    pub(crate) place: Place,
     pub(crate) placement: Option<u32>,
     pub(crate) granted: Gates,
     pub(crate) now_ms: i64,
@@ -36,7 +38,7 @@ pub(crate) struct TypedTest {
 }
 
 /// What a signal holds unless a test says otherwise.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Preset {
     Zero,
     Now,
@@ -59,7 +61,7 @@ impl Preset {
 }
 
 /// What a signal holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Given {
     Integer(i64),
     AgeMs(i64),
@@ -68,7 +70,7 @@ pub(crate) enum Given {
 }
 
 /// What should come out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Expected {
     Source(usize, Outcome, Option<Reason>),
     Segment(usize, Outcome, Option<Reason>),
@@ -140,7 +142,8 @@ impl Checker<'_> {
             .map(|expect| Some((self.expected(expect, placement, positions)?, expect.place)))
             .collect();
         let expects = expects.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(TypedTest { name: item.name.text.clone(), placement, granted, now_ms, zone, given, expects })
+        let (name, place) = (item.name.text.clone(), item.name.place);
+        Some(TypedTest { name, place, placement, granted, now_ms, zone, given, expects })
     }
 
     fn granted(&mut self, consent: &ConsentGiven) -> Gates {

@@ -25,9 +25,12 @@ pub(super) struct Args {
 
 pub(super) fn run(host: Host<'_>, args: &Args) -> Result<ExitCode, String> {
     let files = sources::read(&args.paths)?;
-    let names = sources::names(host, args.catalog.as_deref(), &files)?;
-    let diagnostics = match compile_and_analyse(&files, &names, &[]) {
-        Ok(compiled) => compiled.warnings,
+    let catalog = sources::catalog(host, args.catalog.as_deref(), &files)?;
+    let diagnostics = match compile_and_analyse(&files, &catalog.names, &catalog.extras) {
+        Ok(mut compiled) => {
+            catalog.segments.iter().for_each(|segment| compiled.mark_segment_used(segment));
+            compiled.warnings
+        }
         Err(diagnostics) => diagnostics,
     };
     print(&report::render(&diagnostics, &files, args.format.into()));

@@ -30,7 +30,7 @@ pub(super) fn run(host: Host<'_>, catalog: Option<&Path>) -> Result<ExitCode, St
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let names = match (catalog, host.catalog) {
         (None, _) => None,
-        (Some(path), Some(read)) => Some(read(path)?),
+        (Some(path), Some(read)) => Some(read(path)?.names),
         (Some(_), None) => return Err("only `tessera rules` can read a catalog".to_owned()),
     };
     let (connection, threads) = Connection::stdio();

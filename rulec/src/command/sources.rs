@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Host;
+use super::{Catalog, Host};
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
-use crate::{Names, SourceFile, assumed_names};
+use crate::{SourceFile, assumed_names};
 
 /// Every rule file that the paths lead to: files as they are, directories searched for `*.rules`, in order of path.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<SourceFile>, String> {
@@ -41,24 +41,47 @@ fn search(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
 }
 
 fn read_file(path: &Path) -> Result<SourceFile, String> {
-    let failed = |error| format!("cannot read `{}`: {error}", path.display());
-    // One byte more than allowed is enough for the compiler to say that it is too much.
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > FILE_BYTES_MAX as u64 {
-        return Err(format!("`{}` has more than the {FILE_BYTES_MAX} bytes allowed", path.display()));
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = read_text(path, FILE_BYTES_MAX)?;
     Ok(SourceFile { path: path.display().to_string(), text })
 }
 
-/// The names that the files may use: the catalog's, or else those they do use.
-pub(super) fn names(host: Host<'_>, catalog: Option<&Path>, files: &[SourceFile]) -> Result<Names, String> {
+/// A file of so many bytes at most.
+pub(super) fn read_text(path: &Path, bytes_max: usize) -> Result<String, String> {
+    let failed = |error| format!("cannot read `{}`: {error}", path.display());
+    let bytes = std::fs::metadata(path).map_err(failed)?.len();
+    if bytes > bytes_max as u64 {
+        return Err(format!("`{}` has more than the {bytes_max} bytes allowed", path.display()));
+    }
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+/// What the files may use: what is in the catalog, or else what they do use.
+pub(super) fn catalog(
+    host: Host<'_>,
+    catalog: Option<&Path>,
+    files: &[SourceFile],
+) -> Result<Catalog, String> {
     match (catalog, host.catalog) {
-        (None, _) => Ok(assumed_names(files)),
+        (None, _) => Ok(Catalog { names: assumed_names(files), ..Catalog::default() }),
         (Some(path), Some(read)) => read(path),
         (Some(_), None) => {
             Err("only `tessera rules` can read a catalog; without one, names are taken for granted"
                 .to_owned())
         }
     }
+}
+
+/// Writes beside the target and renames, so that nobody ever reads half a file.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot write `{}`: {error}", path.display());
+    let name = path.file_name().ok_or_else(|| format!("`{}` is no file", path.display()))?;
+    let mut beside = name.to_owned();
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(beside);
+    let written = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
+    written.map_err(|error| {
+        // What is left over is of no use to anybody.
+        let _ = std::fs::remove_file(&temporary);
+        failed(error)
+    })
 }

@@ -1,6 +1,6 @@
-//! How a message about places looks as text: the source lines, with marks and remarks under them.
+//! Source lines with marks under them, in the manner of rustc.
 
-use super::{Label, Place, Severity, SourceFile};
+use super::{Label, Place, Severity, SourceFile, floor_boundary, line_column};
 use crate::limits;
 
 /// A message about places in files, ready to be printed: what every kind of diagnostic looks like as text.
@@ -143,22 +143,4 @@ fn window(text: &str, line_start: usize, at: usize, line_end: usize) -> (usize, 
     let from = before.map_or(line_start, |(offset, _)| line_start + offset);
     let after = text[from..line_end].char_indices().nth(limits::LINE_CHARS_MAX);
     (from, after.map_or(line_end, |(offset, _)| from + offset))
-}
-
-/// Line and column of a byte, both counted from one, the column in characters.
-///
-/// A byte inside a character counts as the character; one past the end counts as the end.
-pub fn line_column(text: &str, byte: usize) -> (usize, usize) {
-    let byte = floor_boundary(text, byte);
-    let before = &text[..byte];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.bytes().filter(|byte| *byte == b'\n').count() + 1, before[line_start..].chars().count() + 1)
-}
-
-fn floor_boundary(text: &str, byte: usize) -> usize {
-    let mut byte = byte.min(text.len());
-    while !text.is_char_boundary(byte) {
-        byte -= 1;
-    }
-    byte
 }

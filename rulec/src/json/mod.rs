@@ -17,6 +17,7 @@
 //! Cost: some microseconds per test, and parsing the declarations. Not here: whole rules, which are written as text.
 
 mod emit;
+pub(crate) mod event;
 mod prune;
 mod read;
 mod text;
@@ -202,13 +203,14 @@ fn check_text(
             let mut cond = whole(trees.swap_remove(own));
             format::settle(&mut cond, &types, &files[own].text);
             let report = Report { text, shift: before.len(), own, origins, files: &files };
-            let warnings = report.findings(sink, false);
+            let warnings = report.findings(sink.into_sorted(&files), false);
             let (condition, signals, features) =
                 prune::prune(condition, checked.unit.signals, checked.unit.features);
             return Ok(Criteria { cond, types, condition, signals, features, warnings });
         }
     }
-    Err(Report { text, shift: before.len(), own, origins, files: &files }.findings(sink, true))
+    let found = sink.into_sorted(&files);
+    Err(Report { text, shift: before.len(), own, origins, files: &files }.findings(found, true))
 }
 
 /// Leaves of rules only their names, which counts may refer to: criteria neither need their catalog nor their tests.
@@ -270,7 +272,7 @@ struct Report<'a> {
 
 impl Report<'_> {
     /// `has_failed`: are errors to be told? Warnings about the declarations are none of the criteria's business.
-    fn findings(&self, sink: Sink, has_failed: bool) -> Vec<Finding> {
+    fn findings(&self, found: Vec<Diagnostic>, has_failed: bool) -> Vec<Finding> {
         let mut files = self.files.to_vec();
         if let Some(own) = files.get_mut(self.own) {
             own.text = self.text.to_owned();
@@ -279,7 +281,7 @@ impl Report<'_> {
             Severity::Error => has_failed,
             Severity::Warning => found.file as usize == self.own && found.code != Code::W070,
         };
-        let mut told: Vec<Diagnostic> = sink.into_sorted(&files).into_iter().filter(is_told).collect();
+        let mut told: Vec<Diagnostic> = found.into_iter().filter(is_told).collect();
         told.sort_by_key(|found| found.severity == Severity::Warning);
         told.into_iter().map(|diagnostic| self.finding(diagnostic, &files)).collect()
     }
@@ -301,10 +303,11 @@ impl Report<'_> {
                 self.origins.map(|_| found(false).map_or(String::new(), |origin| origin.pointer.clone()));
             rule = found(true).and_then(|origin| self.text.get(origin.range.clone())).map(str::to_owned);
         }
-        for label in diagnostic.secondary.iter_mut().filter(|label| label.place.file == own) {
+        let labels = diagnostic.secondary.iter_mut().map(|label| &mut label.place);
+        let fixes = diagnostic.fixes.iter_mut().map(|fix| &mut fix.place);
+        for place in labels.chain(fixes).filter(|place| place.file == own) {
             let moved = |byte: u32| byte.saturating_sub(self.shift as u32).min(self.text.len() as u32);
-            label.place =
-                Place { start: moved(label.place.start), end: moved(label.place.end), ..label.place };
+            *place = Place { start: moved(place.start), end: moved(place.end), ..*place };
         }
         rendered(diagnostic, pointer, rule, files)
     }

@@ -16,24 +16,28 @@ use crate::nearest::nearest;
 use crate::parser::RESERVED;
 use crate::print::quoted;
 
+mod event;
 mod operand;
 mod value;
 
+pub(crate) use event::EventText;
+pub(super) use event::event_of;
+
 /// A part of the text and where it comes from.
 #[derive(Debug, Clone)]
-pub(super) struct Origin {
-    pub(super) range: Range<usize>,
-    pub(super) pointer: String,
+pub(crate) struct Origin {
+    pub(crate) range: Range<usize>,
+    pub(crate) pointer: String,
     /// Is it a condition, not a part of one?
-    pub(super) is_rule: bool,
+    pub(crate) is_rule: bool,
 }
 
 /// Criteria as text.
 #[derive(Debug, Default)]
-pub(super) struct Text {
-    pub(super) text: String,
+pub(crate) struct Text {
+    pub(crate) text: String,
     /// Inner parts before those that they stand in.
-    pub(super) origins: Vec<Origin>,
+    pub(crate) origins: Vec<Origin>,
 }
 
 /// Writes the condition, or says everything that is wrong with its shape.
@@ -157,18 +161,19 @@ impl Writer<'_> {
         for (name, _) in
             object.members.iter().filter(|(name, _)| name != kind && !others.contains(&name.as_str()))
         {
-            let near = nearest(name, others.iter().copied());
-            let fault = Fault::new(
-                Code::E030,
-                &object.at(name),
-                format!("\"{name}\" has no meaning beside \"{kind}\""),
-            );
-            self.fault(match near {
-                Some(near) => fault.help(format!("did you mean \"{near}\"?")),
-                None => fault,
-            });
+            self.stray(object, name, kind, others);
         }
         Some(kind)
+    }
+
+    /// A member that has no meaning where it stands.
+    fn stray(&mut self, object: Object<'_>, name: &str, beside: &str, known: &[&str]) {
+        let message = format!("\"{}\" has no meaning beside \"{beside}\"", name.escape_debug());
+        let fault = Fault::new(Code::E030, &object.at(name), message);
+        self.fault(match nearest(name, known.iter().copied()) {
+            Some(near) => fault.help(format!("did you mean \"{near}\"?")),
+            None => fault,
+        });
     }
 
     fn inner(&mut self, object: Object<'_>, name: &str, level: usize, is_part: bool) {

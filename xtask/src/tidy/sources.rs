@@ -77,8 +77,8 @@ fn is_test(path: &str) -> bool {
 
 /// Must the file be pure? A command beside a pure library is its edge.
 fn is_pure(path: &str) -> bool {
-    let is_command = path.ends_with("/src/main.rs")
-        || ["/src/bin/", "/src/command/", "/src/command.rs"].iter().any(|part| path.contains(part));
+    let of_command = ["/src/bin/", "/src/command/"].iter().any(|folder| path.contains(folder));
+    let is_command = of_command || path.ends_with("/src/main.rs") || path.ends_with("/src/command.rs");
     PURE_FOLDERS.iter().any(|folder| path.starts_with(folder)) && !is_command && !is_test(path)
 }
 
@@ -137,7 +137,9 @@ mod tests {
         }
         assert_eq!(problems("rulec/src/main.rs", text).len(), 0);
         assert_eq!(problems("rulec/src/bin/rulec.rs", text).len(), 0);
+        assert_eq!(problems("rulec/src/command.rs", text).len(), 0);
         assert_eq!(problems("rulec/src/command/check.rs", text).len(), 0);
+        assert_eq!(problems("rulec/src/a/commands.rs", text).len(), 1);
         assert_eq!(problems("rulec/tests/a.rs", text).len(), 0);
         assert_eq!(problems("engine/src/a.rs", text).len(), 0);
         let tested = "//! Doc.\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n";

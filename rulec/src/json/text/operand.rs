@@ -11,6 +11,12 @@ const SUBJECTS: [&str; 5] = ["creative", "campaign", "template", "offer", "rule"
 
 impl Writer<'_> {
     pub(super) fn counted(&mut self, object: Object<'_>, what: &str) {
+        let shape = self.operand(object, what);
+        self.test(object, &shape);
+    }
+
+    /// A count or a bucket, and how its values are written.
+    pub(super) fn operand(&mut self, object: Object<'_>, what: &str) -> Shape {
         let start = self.out.text.len();
         let shape = match what {
             "bucket" => {
@@ -30,7 +36,7 @@ impl Writer<'_> {
             }
         };
         self.came_from(start, &object.at(what), false);
-        self.test(object, &shape);
+        shape
     }
 
     fn behaviour(&mut self, object: Object<'_>) {

@@ -142,7 +142,7 @@ impl Writer<'_> {
         }
     }
 
-    fn list(&mut self, list: &[Node], shape: &Shape, pointer: &str) {
+    pub(super) fn list(&mut self, list: &[Node], shape: &Shape, pointer: &str) {
         let start = self.out.text.len();
         self.push("(");
         for (index, item) in list.iter().enumerate() {
@@ -163,7 +163,7 @@ impl Writer<'_> {
     }
 
     /// One value, or a range as an object, as the language writes it for an attribute of this shape.
-    fn value(&mut self, value: &Node, shape: &Shape, pointer: &str) {
+    pub(super) fn value(&mut self, value: &Node, shape: &Shape, pointer: &str) {
         match value {
             Node::Bool(value) => self.push_from(if *value { "true" } else { "false" }, pointer),
             Node::Number(written) => self.number(written, shape, pointer),
