@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::header::AUTHORIZATION;
 use tessera_engine_core::admit::admit;
 use tessera_engine_core::consent::OwnConsent;
-use tessera_engine_core::decide::{Ad, Decision, decide};
+use tessera_engine_core::decide::{Ad, Decision, Note, PlacementOutcome, decide};
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::hash::sticky_key;
 use tessera_engine_core::signals::{
@@ -14,6 +14,7 @@ use tessera_engine_core::signals::{
 };
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_wire::event::{NONE, Served};
+use tessera_wire::limits::NOTES_PER_AD_MAX;
 use tessera_wire::signal::Gates;
 
 use smallvec::SmallVec;
@@ -115,7 +116,8 @@ impl Responder {
         let may_count = admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test;
         let counted_subject = if may_count { subject } else { 0 };
         for (number, ad) in decision.ads.iter().enumerate() {
-            let served = served(live, arrival, &admitted, ad, number as u16);
+            let notes = notes_of(&decision, number);
+            let served = served(live, arrival, &admitted, (ad, number as u16), notes);
             emit(Shown { served, ad, counted_subject });
         }
         let answer = Answer {
@@ -298,8 +300,8 @@ fn served(
     snapshot: &Snapshot,
     arrival: &Arrival<'_>,
     admitted: &tessera_engine_core::admit::Admitted<'_>,
-    ad: &tessera_engine_core::decide::Ad,
-    number: u16,
+    (ad, number): (&Ad, u16),
+    notes: &[Note],
 ) -> Served {
     let template = &snapshot.bundle().catalog().templates[ad.template.index()];
     Served {
@@ -314,6 +316,15 @@ fn served(
         combination: ad.combination,
         offer: ad.offer.map_or(NONE, |offer| offer.0),
         rule: ad.rule.unwrap_or(NONE),
+        choices: ad.choices,
+        variants: first_of(notes, |note| match note {
+            Note::Variant(number) => Some(number),
+            Note::Tag(_) => None,
+        }),
+        tags: first_of(notes, |note| match note {
+            Note::Tag(number) => Some(number),
+            Note::Variant(_) => None,
+        }),
         arm: ad.arm,
         tier: ad.tier,
         mode: admitted.mode(),
@@ -322,6 +333,23 @@ fn served(
         is_learnable: admitted.is_learnable(),
         subject: admitted.subject(),
     }
+}
+
+/// What rules report in the placement of the ad with this number.
+fn notes_of<'s>(decision: &Decision<'s>, ad: usize) -> &'s [Note] {
+    let is_own = |one: &&PlacementOutcome| {
+        (usize::from(one.first_ad)..usize::from(one.first_ad) + usize::from(one.ads)).contains(&ad)
+    };
+    decision.placements.iter().find(is_own).map_or(&[], |outcome| decision.notes_of(outcome))
+}
+
+/// The first notes of one kind, as many as an event carries.
+fn first_of(notes: &[Note], number: impl Fn(Note) -> Option<u32>) -> [Option<u32>; NOTES_PER_AD_MAX] {
+    let mut first = [None; NOTES_PER_AD_MAX];
+    for (into, found) in first.iter_mut().zip(notes.iter().filter_map(|note| number(*note))) {
+        *into = Some(found);
+    }
+    first
 }
 
 /// `scheme://authority` of a URL.

@@ -10,6 +10,7 @@ pub(crate) mod admin;
 mod answer;
 pub(crate) mod behaviour;
 mod body;
+mod contents;
 pub(crate) mod context;
 pub(crate) mod decide;
 pub(crate) mod events;
