@@ -27,6 +27,56 @@ pub enum Event {
     Touch(Touch),
     /// A visitor did something on the page or in the app.
     Behaviour(Behaviour),
+    /// What is remembered of a visitor changed.
+    Remembered(Remembered),
+}
+
+/// Things that one event can be counted as.
+pub const COUNTED_MAX: usize = 6;
+
+/// A change of what an engine remembers of a visitor, so that it can be remembered again after a restart. Written only
+/// where the visitor allows remembering.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Pseudonymous subject key.
+    pub subject: u128,
+    /// When, unix milliseconds.
+    pub at_ms: i64,
+    /// Numbers of what it counts as, in this engine's own list; the rest is [`NONE`].
+    pub counted: [u32; COUNTED_MAX],
+    /// What changed.
+    pub change: VisitorChange,
+}
+
+/// What changed in what is remembered of a visitor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VisitorChange {
+    /// Nothing but the counts.
+    Counted,
+    /// A product was viewed.
+    ProductView {
+        /// Which, empty when nobody said.
+        product_id: String,
+    },
+    /// Something was searched.
+    Search,
+    /// A watched price dropped.
+    PriceDrop,
+    /// The cart was touched.
+    Cart {
+        /// Value of the whole cart in millionths, and its ISO 4217 currency.
+        value: Option<(i64, [u8; 3])>,
+        /// Items in it.
+        items: Option<u16>,
+    },
+    /// The shop says that the cart was left behind.
+    CartAbandoned,
+    /// The cart was emptied.
+    CartCleared,
+    /// Something was bought.
+    Purchase,
+    /// Everything about the visitor is to be forgotten, here and wherever the subject key is stored.
+    Erased,
 }
 
 /// Names behind the numbers of one generation's [`Served`] records.

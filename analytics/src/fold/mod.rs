@@ -114,6 +114,8 @@ impl Fold {
             Event::Served(served) => self.apply_served(served, delta),
             Event::Touch(touch) => self.apply_touch(touch, delta),
             Event::Behaviour(behaviour) => self.apply_behaviour(behaviour, delta),
+            // Only engines need to know what they remember.
+            Event::Remembered(_) => {}
         }
     }
 

@@ -13,7 +13,7 @@ use tessera_engine_core::signals::{
     Behaviour, Device, LocalTime, Money, PlacementRequest, RawSignals, Value,
 };
 use tessera_engine_core::snapshot::Snapshot;
-use tessera_wire::event::{NONE, Served};
+use tessera_wire::event::{NONE, Remembered, Served};
 use tessera_wire::limits::NOTES_PER_AD_MAX;
 use tessera_wire::signal::Gates;
 
@@ -25,7 +25,7 @@ use super::problem::Problem;
 use super::request::{self, DecideBody, FreeValues};
 use crate::counters::Refusal;
 use crate::snapshot_cell::Live;
-use crate::user_store::{CountKey, UserView};
+use crate::user_store::{Change, CountKey, UserView, record};
 
 impl Responder {
     /// Answers one decide request into `out`.
@@ -47,7 +47,9 @@ impl Responder {
         let mut is_logged = true;
         let summary = self.respond(live, arrival, bytes, memory, out, &mut |shown| {
             is_logged &= journal.served(shown.served);
-            self.count_impression(live, &shown);
+            if let Some(remembered) = self.count_impression(live, &shown) {
+                journal.remembered(remembered);
+            }
         })?;
         if !is_logged {
             shard.unlogged();
@@ -58,13 +60,15 @@ impl Responder {
     }
 
     /// Adds what was shown to what the visitor's caps and counters read. The very next decision sees it.
-    fn count_impression(&self, live: &Live, shown: &Shown<'_>) {
+    fn count_impression(&self, live: &Live, shown: &Shown<'_>) -> Option<Remembered> {
         if shown.counted_subject == 0 || !live.plan().counts_impressions() {
-            return;
+            return None;
         }
         let mut keys: SmallVec<[CountKey; 8]> = SmallVec::new();
         live.plan().impression_keys(live.bundle().catalog(), shown.ad, |key| keys.push(key));
         self.users.count_all(shown.counted_subject, &keys, shown.served.at_ms);
+        let is_counted = !keys.is_empty() && !self.users.is_suppressed(shown.counted_subject);
+        is_counted.then(|| record(shown.counted_subject, Change::Other, &keys, shown.served.at_ms))
     }
 
     /// The pure part of [`Self::decide`]: no clock, no randomness, no counters, nothing remembered.
@@ -85,7 +89,8 @@ impl Responder {
         let enriched = self.enrich(arrival, &body.device, geography.as_deref());
         let subject = identity_of(&body).map_or(0, |(kind, id)| self.keys.subject_key(kind, id));
         let declared = body.geo.country.as_ref().map(|country| country.0.as_ref());
-        let outcome = self.consent(arrival, &body.consent, &body.device, &enriched, declared);
+        let is_suppressed = subject != 0 && self.users.is_suppressed(subject);
+        let outcome = self.consent(arrival, &body.consent, &body.device, &enriched, declared, is_suppressed);
         let formats = formats_of(&body);
         let placements = placements_of(&body, &formats);
         let context = context_of(&body);
@@ -96,7 +101,7 @@ impl Responder {
         };
         let zones = self.zones.load();
         memory.user.clear();
-        if subject != 0 && live.plan().reads_anything() && !self.users.is_suppressed(subject) {
+        if subject != 0 && live.plan().reads_anything() && !is_suppressed {
             let midnight_ms = midnight_ms(arrival.now_ms, enriched.local_time);
             self.users.read(subject, live.plan(), arrival.now_ms, midnight_ms, &mut memory.user);
         }
@@ -134,14 +139,20 @@ impl Responder {
         Ok(Summary::of(&decision, admitted.mode()))
     }
 
-    fn authorize_explain(&self, arrival: &Arrival<'_>) -> Result<(), Problem> {
-        let key = arrival.header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        if key == Some(self.keys.explain.as_str()) {
+    /// Is the caller's key this one? What is compared are hashes, in constant time.
+    pub(super) fn authorize(&self, arrival: &Arrival<'_>, key: &str, detail: &str) -> Result<(), Problem> {
+        let given = arrival.header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+        if given.is_some_and(|given| blake3::hash(given.as_bytes()) == blake3::hash(key.as_bytes())) {
             return Ok(());
         }
-        let detail = "`options.explain` needs the explain key in an `Authorization: Bearer` header";
-        let status = StatusCode::UNAUTHORIZED;
-        Err(Problem::new(status, Refusal::Unauthorized, "explain_needs_key", detail).at("/options/explain"))
+        let detail = format!("{detail} in an `Authorization: Bearer` header");
+        Err(Problem::new(StatusCode::UNAUTHORIZED, Refusal::Unauthorized, "key_needed", detail))
+    }
+
+    fn authorize_explain(&self, arrival: &Arrival<'_>) -> Result<(), Problem> {
+        let authorized =
+            self.authorize(arrival, &self.keys.explain, "`options.explain` needs the explain key");
+        authorized.map_err(|problem| problem.coded("explain_needs_key").at("/options/explain"))
     }
 
     fn raw_signals<'a>(

@@ -13,6 +13,7 @@ mod body;
 mod contents;
 pub(crate) mod context;
 pub(crate) mod decide;
+pub(crate) mod erase;
 pub(crate) mod events;
 mod explanation;
 mod json;

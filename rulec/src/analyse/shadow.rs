@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use tessera_wire::program::Program;
+use tessera_wire::program::{Program, RuleClass};
 
 use super::bits::{Rows, ones};
 use super::boxes::Boxes;
@@ -89,6 +89,10 @@ impl Covers {
     fn take(&mut self, at: usize, number: usize, contest: &Contest<'_>) {
         let winner = &contest.entrants[number];
         let loser = &contest.entrants[contest.owners[at]];
+        // A fallback is there for when others cannot be shown: coming after them is its purpose.
+        if (winner.rule.class == RuleClass::Fallback) != (loser.rule.class == RuleClass::Fallback) {
+            return;
+        }
         let before = self.taken[at];
         let taken = &mut self.taken[at];
         if winner.rule.source == loser.rule.source {
