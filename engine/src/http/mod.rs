@@ -23,3 +23,4 @@ pub(crate) mod router;
 #[cfg(test)]
 mod testing;
 pub(crate) mod touch;
+mod what_if;
