@@ -24,8 +24,8 @@ pub type Context = [u8; CONTEXT_FIELDS_MAX];
 /// For each slot the number of the asset that must fill it plus one, or 0 where any may.
 pub type Pins = [u16; SLOTS_PER_TEMPLATE_MAX];
 
-/// Draws that are scored side by side: four vectors of the smallest machine, one or two of a large one.
-pub(crate) const BLOCK: usize = 16;
+/// Draws that are scored side by side: two vectors of the smallest machine, so that a search stays in its registers.
+pub(crate) const BLOCK: usize = 8;
 
 /// One number per draw of a block.
 pub(crate) type Row = [f32; BLOCK];
@@ -198,7 +198,7 @@ mod tests {
         let mut pins = Pins::default();
         for (slot, (pin, size)) in pins.iter_mut().zip(&layout.slots).enumerate() {
             let word = draw(seed, 1_000_000 + slot as u64);
-            *pin = if word % 2 == 0 { 0 } else { 1 + (word / 2 % *size as u64) as u16 };
+            *pin = if word.is_multiple_of(2) { 0 } else { 1 + (word / 2 % *size as u64) as u16 };
         }
         pins
     }

@@ -46,7 +46,7 @@ impl Case {
         bundle.generation = seed + 1;
         let bundle = Arc::new(loaded(bundle));
         let table = posteriors(&bundle, seed + 1, seed, |template| {
-            template.ends_with(['0', '2', '3']) || (template == "bandit:b1" && seed % 2 == 0)
+            template.ends_with(['0', '2', '3']) || (template == "bandit:b1" && seed.is_multiple_of(2))
         });
         Case { world, snapshot: Snapshot::new(bundle, &table), table }
     }

@@ -81,7 +81,7 @@ fn ten_thousand_varied_decisions_neither_allocate_nor_free() {
     for code in ["unknown_slot", "suppressed", "outside_schedule", "size_mismatch"] {
         assert!(seen.no_fills.contains(code), "no visit met `{code}`: {:?}", seen.no_fills);
     }
-    assert!(seen.choices > 50 && seen.notes > 50, "{} choices, {} notes", seen.choices, seen.notes);
+    assert!(seen.choices > 20 && seen.notes > 50, "{} choices, {} notes", seen.choices, seen.notes);
     assert!(
         seen.offers > 100 && seen.several > 100,
         "{} offers, {} with several ads",

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::header::AUTHORIZATION;
 use tessera_engine_core::admit::admit;
 use tessera_engine_core::consent::OwnConsent;
-use tessera_engine_core::decide::{Ad, Decision, Note, PlacementOutcome, decide};
+use tessera_engine_core::decide::{Ad, Decision, Note, decide};
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::hash::sticky_key;
 use tessera_engine_core::signals::{
@@ -14,13 +14,13 @@ use tessera_engine_core::signals::{
 };
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_wire::event::{NONE, Remembered, Served};
-use tessera_wire::limits::NOTES_PER_AD_MAX;
 use tessera_wire::signal::Gates;
 
 use smallvec::SmallVec;
 
 use super::answer::Answer;
 use super::context::{Arrival, Enriched, Memory, Responder, Worker};
+use super::notes::{first_of, notes_of};
 use super::problem::Problem;
 use super::request::{self, DecideBody, FreeValues};
 use super::what_if;
@@ -362,23 +362,6 @@ fn served(
         is_learnable: admitted.is_learnable(),
         subject: admitted.subject(),
     }
-}
-
-/// What rules report in the placement of the ad with this number.
-fn notes_of<'s>(decision: &Decision<'s>, ad: usize) -> &'s [Note] {
-    let is_own = |one: &&PlacementOutcome| {
-        (usize::from(one.first_ad)..usize::from(one.first_ad) + usize::from(one.ads)).contains(&ad)
-    };
-    decision.placements.iter().find(is_own).map_or(&[], |outcome| decision.notes_of(outcome))
-}
-
-/// The first notes of one kind, as many as an event carries.
-fn first_of(notes: &[Note], number: impl Fn(Note) -> Option<u32>) -> [Option<u32>; NOTES_PER_AD_MAX] {
-    let mut first = [None; NOTES_PER_AD_MAX];
-    for (into, found) in first.iter_mut().zip(notes.iter().filter_map(|note| number(*note))) {
-        *into = Some(found);
-    }
-    first
 }
 
 /// `scheme://authority` of a URL.

@@ -17,6 +17,7 @@ pub(crate) mod erase;
 pub(crate) mod events;
 mod explanation;
 mod json;
+mod notes;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod router;

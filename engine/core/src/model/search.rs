@@ -63,19 +63,40 @@ impl<'a> Search<'a> {
             for slot in first..last {
                 sums[slot + 1] = self.sum_with(&sums[slot], &choice, slot, choice[slot]);
             }
-            let prefix = pack(self.layout, &choice[..last]) * self.layout.slots[last];
-            for asset in self.low[last]..self.high[last] {
-                let score = self.sum_with(&sums[last], &choice, last, asset);
-                let combination = (prefix + asset) as u32;
-                for lane in 0..BLOCK {
-                    let is_better = score[lane] > best[lane];
-                    best[lane] = if is_better { score[lane] } else { best[lane] };
-                    number[lane] = if is_better { combination } else { number[lane] };
-                }
-            }
+            self.compare_last(&sums[last], &choice, &mut best, &mut number);
             moved = self.advance(&mut choice[..last]);
         }
         number
+    }
+
+    /// Compares the last slot's assets beside the choices of the others.
+    #[inline]
+    fn compare_last(&self, sum: &Row, choice: &Choice, best: &mut Row, number: &mut [u32; BLOCK]) {
+        let last = self.slots() - 1;
+        let size = self.layout.slots[last];
+        let prefix = pack(self.layout, &choice[..last]) * size;
+        let start = self.layout.slot_start[last];
+        let own = &self.assets[start..start + size];
+        // Looking the rows up once leaves nothing but additions for the loop.
+        let mut pairs: [&[Row]; SLOTS_PER_TEMPLATE_MAX] = [own; SLOTS_PER_TEMPLATE_MAX];
+        for (earlier, other) in choice[..last].iter().enumerate() {
+            let start = self.layout.pair(earlier, last, *other, 0);
+            pairs[earlier] = &self.weights[start..start + size];
+        }
+        let pairs = &pairs[..last];
+        for asset in self.low[last]..self.high[last] {
+            let mut score = *sum;
+            add(&mut score, &own[asset]);
+            for row in pairs {
+                add(&mut score, &row[asset]);
+            }
+            let combination = (prefix + asset) as u32;
+            for lane in 0..BLOCK {
+                let is_better = score[lane] > best[lane];
+                best[lane] = if is_better { score[lane] } else { best[lane] };
+                number[lane] = if is_better { combination } else { number[lane] };
+            }
+        }
     }
 
     /// The score of the slots before `slot`, with an asset of it added.

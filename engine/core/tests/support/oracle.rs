@@ -237,13 +237,7 @@ impl World {
                     return None;
                 }
                 for act in *acts {
-                    match done(rule, act) {
-                        (Act::Tag(number), _) if !tags.contains(&format!("g{number}")) => {
-                            tags.push(format!("g{number}"));
-                        }
-                        (Act::Pin(slot, asset), choice) => pins.push((slot, asset, choice)),
-                        _ => {}
-                    }
+                    note(done(rule, act), &mut pins, tags);
                 }
                 for act in *acts {
                     let (act, choice) = done(rule, act);
@@ -275,30 +269,8 @@ impl World {
                     if ads.len() == 100 {
                         return (shown == 0).then_some(Loss::TooManyAds);
                     }
-                    let (own_pins, pinned_by) =
-                        if creative.is_none() { self.pins_for(stands_in, &pins) } else { Default::default() };
-                    let offer = offer.clone().filter(|_| !is_held_out);
-                    ads.push(ExpectedAd {
-                        pins: own_pins,
-                        choices: [
-                            choice.filter(|_| !is_held_out),
-                            offer.as_ref().and_then(|(_, choice)| choice.clone()),
-                            pinned_by,
-                        ],
-                        placement: place.slot as u32,
-                        template: stands_in as u32,
-                        creative: creative.map(|creative| creative as u32),
-                        offer: offer.map(|(offer, _)| offer),
-                        rule: Some(*number as u32),
-                        priority: rule.priority,
-                        arm: match creative {
-                            _ if is_held_out => Arm::Holdout,
-                            Some(_) => Arm::Fixed,
-                            None => Arm::Personalized,
-                        },
-                        tier: tier(rule.class, admitted.mode()),
-                        context: self.context(visitor, stands_in),
-                    });
+                    let shown = Stage { number: *number, rule, template: stands_in, creative, is_held_out };
+                    ads.push(self.staged(visitor, admitted, place.slot, shown, choice, offer.clone(), &pins));
                 }
             }
             if ads.len() > first {
@@ -306,6 +278,41 @@ impl World {
             }
         }
         self.house(visitor, place.slot, loss.unwrap_or(Loss::RuleFalse), ads)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "an oracle is told everything")]
+    fn staged(
+        &self,
+        visitor: &Visitor,
+        admitted: &Admitted<'_>,
+        slot: usize,
+        shown: Stage<'_>,
+        choice: Option<Choice>,
+        offer: Option<(u32, Option<Choice>)>,
+        reached: &[(usize, usize, Option<Choice>)],
+    ) -> ExpectedAd {
+        let Stage { number, rule, template, creative, is_held_out } = shown;
+        let (pins, pinned_by) =
+            if creative.is_none() { self.pins_for(template, reached) } else { Default::default() };
+        let offer = offer.filter(|_| !is_held_out);
+        let offered_by = offer.as_ref().and_then(|(_, choice)| choice.clone());
+        ExpectedAd {
+            pins,
+            choices: [choice.filter(|_| !is_held_out), offered_by, pinned_by],
+            placement: slot as u32,
+            template: template as u32,
+            creative: creative.map(|creative| creative as u32),
+            offer: offer.map(|(offer, _)| offer),
+            rule: Some(number as u32),
+            priority: rule.priority,
+            arm: match creative {
+                _ if is_held_out => Arm::Holdout,
+                Some(_) => Arm::Fixed,
+                None => Arm::Personalized,
+            },
+            tier: tier(rule.class, admitted.mode()),
+            context: self.context(visitor, template),
+        }
     }
 
     fn house(&self, visitor: &Visitor, slot: usize, loss: Loss, ads: &mut Vec<ExpectedAd>) -> Option<Loss> {
@@ -394,11 +401,32 @@ impl World {
     }
 }
 
+/// What a rule shows.
+struct Stage<'w> {
+    number: usize,
+    rule: &'w Rule,
+    template: usize,
+    creative: Option<usize>,
+    is_held_out: bool,
+}
+
 struct PlaceToFill<'a> {
     slot: usize,
     request: &'a PlacementRequest<'a>,
     bandits: &'a Bandits<'a>,
     seed: u64,
+}
+
+fn note(
+    (act, choice): (Act, Option<Choice>),
+    pins: &mut Vec<(usize, usize, Option<Choice>)>,
+    tags: &mut Vec<String>,
+) {
+    match act {
+        Act::Tag(number) if !tags.contains(&format!("g{number}")) => tags.push(format!("g{number}")),
+        Act::Pin(slot, asset) => pins.push((slot, asset, choice)),
+        _ => {}
+    }
 }
 
 fn label(arm: &Act) -> String {

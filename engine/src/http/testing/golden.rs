@@ -153,7 +153,7 @@ fn what_is_only_asked_is_answered_like_a_decision_and_leaves_no_trace() {
                 headers: vec![("authorization".into(), "Bearer explain-key".into())],
                 now: None,
                 seed,
-                learned: seed % 2 == 0,
+                learned: seed.is_multiple_of(2),
                 expect: Value::Null,
             };
             let snapshot = if case.learned { &shop.learned } else { &shop.unlearned };
