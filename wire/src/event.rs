@@ -90,12 +90,16 @@ pub struct Generation {
     pub placements: Vec<String>,
     /// Campaigns.
     pub campaigns: Vec<CampaignNames>,
-    /// Templates.
+    /// Templates, and after them the bandits that rules name: see [`BANDIT_PREFIX`].
     pub templates: Vec<TemplateNames>,
     /// Text ids of the offers.
     pub offers: Vec<String>,
     /// Names of the source rules.
     pub rules: Vec<String>,
+    /// Arms of splits: the split's name and the arm's.
+    pub variants: Vec<(String, String)>,
+    /// Words that rules report.
+    pub tags: Vec<String>,
 }
 
 /// A campaign's names.
@@ -189,6 +193,21 @@ impl Mode {
     }
 }
 
+/// What the text id of a bandit named by rules begins with, where it stands among templates. It is learned about like a
+/// template with one slot whose assets are the arms; no template's id may begin so.
+pub const BANDIT_PREFIX: &str = "bandit:";
+
+/// An arm that a bandit of the rules chose, and that took effect in the ad.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ArmChoice {
+    /// Index into [`Generation::templates`].
+    pub bandit: u32,
+    /// Which of its arms, over all rules that name it.
+    pub arm: u16,
+    /// Probability with which it was chosen among the arms that could be.
+    pub propensity: f32,
+}
+
 /// "No such thing" in the index fields of [`Served`].
 pub const NONE: u32 = u32::MAX;
 
@@ -217,6 +236,12 @@ pub struct Served {
     pub offer: u32,
     /// Index into [`Generation::rules`], or [`NONE`].
     pub rule: u32,
+    /// Arms of bandits that took effect: of what is shown, of its offer, and of one pin.
+    pub choices: [Option<ArmChoice>; limits::CHOICES_PER_AD_MAX],
+    /// The first arms of splits reported: indices into [`Generation::variants`].
+    pub variants: [Option<u32>; limits::NOTES_PER_AD_MAX],
+    /// The first tags reported: indices into [`Generation::tags`].
+    pub tags: [Option<u32>; limits::NOTES_PER_AD_MAX],
     /// Why this combination.
     pub arm: Arm,
     /// How much the decision knew.

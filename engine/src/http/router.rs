@@ -86,6 +86,12 @@ impl Handler {
                 answer
             }
             (&Method::GET, "/v1/decide") => self.decide(&arrival, &query_body(query)?),
+            (&Method::POST, "/v1/explain") => {
+                let bytes = body::read(body).await?;
+                let mut out = Vec::with_capacity(ANSWER_BYTES);
+                self.responder.what_if(&arrival, &bytes, &mut self.worker.borrow_mut(), &mut out)?;
+                Ok(json(StatusCode::OK, out))
+            }
             (&Method::POST, "/v1/events") => {
                 let bytes = body::read(body).await?;
                 self.events(&arrival, &bytes).await

@@ -6,7 +6,7 @@
 //!
 //! Cost: reading is one look-up under a shard's read lock, held while a few fields are copied and at most
 //! [`STAMPS_PER_VISITOR_MAX`](crate::limits::STAMPS_PER_VISITOR_MAX) stamps are scanned per feature. There are
-//! [`SHARDS`] shards, so that neither writers nor the sweep are in anybody's way.
+//! a thousand shards, so that neither writers nor the sweep are in anybody's way.
 //! Not here: what is counted (`keys`), saving and restoring (`persist`).
 
 pub(crate) mod housekeeping;
