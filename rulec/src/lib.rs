@@ -40,12 +40,12 @@ mod typed;
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram};
 use tessera_wire::catalog::OfferKind;
-use tessera_wire::program::{Program, SegmentId, SignalId, SourceMap, SourceRule};
+use tessera_wire::program::{LiteralSpan, Program, SegmentId, SignalId, SourceMap, SourceRule};
 
 pub use assumed::assumed_names;
 pub use codes::{Code, Entry, REGISTRY};
 pub use diagnostic::{Diagnostic, Fix, Label, Place, Severity, Snippet, SourceFile, line_column};
-pub use lower::{Lowered, lower};
+pub use lower::{LiteralPlace, Lowered, lower};
 pub use nearest::nearest;
 pub use typed::{Typed, typed};
 
@@ -208,7 +208,7 @@ fn compile_into(
     sink: &mut Sink,
 ) -> Option<(Program, SourceMap)> {
     let (checked, lines) = checked(files, names, extras, sink)?;
-    let Lowered { program, literals } = lower(&checked.unit);
+    let Lowered { program, literals, places } = lower(&checked.unit);
     let verified = match VerifiedProgram::verify(program, names.bounds()) {
         Ok(verified) => verified,
         Err(error) => {
@@ -217,7 +217,7 @@ fn compile_into(
         }
     };
     testing::run(&verified, &checked, sink);
-    let source = source_map(files, &checked, &lines, literals);
+    let source = SourceMap { literals, spans: spans(&places, &lines), ..source_map(files, &checked, &lines) };
     if analyses && !sink.has_errors() {
         checked.report_unused_attributes(sink);
         analyse::lint(&verified, &source, &checked.segment_places).into_iter().for_each(|one| sink.push(one));
@@ -238,12 +238,7 @@ fn report_too_much_source(files: &[SourceFile], sink: &mut Sink) {
     }
 }
 
-fn source_map(
-    files: &[SourceFile],
-    checked: &Checked,
-    lines: &LineIndex,
-    literals: Vec<String>,
-) -> SourceMap {
+fn source_map(files: &[SourceFile], checked: &Checked, lines: &LineIndex) -> SourceMap {
     let rules = checked.sources.iter().map(|source| SourceRule {
         name: source.name.clone(),
         file: source.place.file,
@@ -254,8 +249,20 @@ fn source_map(
     SourceMap {
         files: files.iter().map(|file| (file.path.clone(), file.text.clone())).collect(),
         rules: rules.collect(),
-        literals,
+        ..SourceMap::default()
     }
+}
+
+fn spans(places: &[LiteralPlace], lines: &LineIndex) -> Vec<LiteralSpan> {
+    let span = |found: &LiteralPlace| LiteralSpan {
+        rule: found.rule,
+        literal: found.literal,
+        file: found.place.file,
+        line: u32::try_from(lines.line_of(found.place)).unwrap_or(u32::MAX),
+        start: found.place.start,
+        end: found.place.end,
+    };
+    places.iter().map(span).collect()
 }
 
 fn count<T>(list: &[T]) -> u32 {

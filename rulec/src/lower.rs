@@ -14,6 +14,7 @@ use tessera_wire::program::{
 };
 use tessera_wire::signal::{Gates, Kind};
 
+use crate::diagnostic::Place;
 use crate::hir::{
     self, Bound, Check, Condition, Test, Unit, definite, is_affirmative, opposite, possible, test_polarity,
 };
@@ -26,6 +27,19 @@ pub struct Lowered {
     pub program: Program,
     /// For each literal, its text in the rule language.
     pub literals: Vec<String>,
+    /// Where rules name their literals, sorted by rule and literal; of several places the first.
+    pub places: Vec<LiteralPlace>,
+}
+
+/// Where a rule names a literal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiteralPlace {
+    /// Index of the source rule.
+    pub rule: u32,
+    /// Which literal.
+    pub literal: LiteralId,
+    /// Where.
+    pub place: Place,
 }
 
 /// Lowers a unit. Total; whether the result is small enough to run is for verification to say.
@@ -35,7 +49,11 @@ pub fn lower(unit: &Unit) -> Lowered {
     lowering.shared.reserve(unit.rules.len() * 5);
     lowering.ids.reserve(unit.rules.len());
     let segments: Vec<u32> = unit.segments.iter().map(|(_, condition)| lowering.entry(condition)).collect();
-    let entries: Vec<u32> = unit.rules.iter().map(|rule| lowering.entry(&rule.condition)).collect();
+    let mut entries = Vec::with_capacity(unit.rules.len());
+    for rule in &unit.rules {
+        lowering.rule = Some(rule.source);
+        entries.push(lowering.entry(&rule.condition));
+    }
     lowering.finish(unit, &segments, &entries)
 }
 
@@ -50,6 +68,10 @@ struct Lowering<'u> {
     /// Backwards: the last branch of the program comes first. Targets are indices into this list.
     code: Vec<(u32, u32, u32)>,
     shared: AHashMap<(u32, u32, u32), u32>,
+    /// The source rule that is being lowered; none for segments.
+    rule: Option<u32>,
+    /// Provisional literals that rules name, and where.
+    places: Vec<(u32, u32, Place)>,
 }
 
 impl<'u> Lowering<'u> {
@@ -94,6 +116,9 @@ impl<'u> Lowering<'u> {
         if id == next {
             self.literals.push(key);
         }
+        if let Some(rule) = self.rule {
+            self.places.push((rule, id, test.place));
+        }
         id
     }
 
@@ -116,6 +141,7 @@ impl<'u> Lowering<'u> {
         for (position, id) in order.iter().enumerate() {
             final_ids[*id as usize] = position as u32;
         }
+        let places = places(self.places, &final_ids);
         let last = (self.code.len() as u32).wrapping_sub(1);
         let target = |at: u32| if at >= REJECT { at } else { last - at };
         let mut pools = Pools::new(unit, &self.literals);
@@ -154,8 +180,21 @@ impl<'u> Lowering<'u> {
             work_max: 0,
         };
         program.work_max = tessera_rulevm::work_of(&program);
-        Lowered { program, literals: texts }
+        Lowered { program, literals: texts, places }
     }
+}
+
+/// The first place of each literal in each rule. Code is emitted backwards, so the first place is not the first met.
+fn places(found: Vec<(u32, u32, Place)>, final_ids: &[u32]) -> Vec<LiteralPlace> {
+    let placed = found.into_iter().map(|(rule, id, place)| {
+        let literal = LiteralId(final_ids[id as usize]);
+        LiteralPlace { rule, literal, place }
+    });
+    let mut places: Vec<LiteralPlace> = placed.collect();
+    places
+        .sort_unstable_by_key(|one| (one.rule, one.literal, one.place.file, one.place.start, one.place.end));
+    places.dedup_by_key(|one| (one.rule, one.literal));
+    places
 }
 
 fn literal_text(unit: &Unit, (signal, polarity, check): &Key<'_>) -> String {

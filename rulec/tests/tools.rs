@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use tessera_wire::codec;
-use tessera_wire::program::{Program, SourceMap};
+use tessera_wire::program::{LiteralSpan, Program, SourceMap};
 
 const RULES: &str = r#"attribute age : number needs ads_personalization
 attribute tags : set of text from request
@@ -150,9 +150,10 @@ fn a_program_file_holds_what_a_bundle_would() {
     let (code, out, _) = place.run(&["build", ".", "-o", "p.bin"]);
     assert!(code == 0 && out.ends_with("2 rules\n"), "{out}");
     let bytes = std::fs::read(place.path().join("p.bin")).unwrap();
-    let (program, source): (Program, SourceMap) = codec::decode::<_, { 1 << 20 }>(&bytes).unwrap();
+    let (program, source, spans): (Program, SourceMap, Vec<LiteralSpan>) =
+        codec::decode::<_, { 1 << 20 }>(&bytes).unwrap();
     assert_eq!((program.rules.len(), program.segments[0].name.as_str()), (2, "fans"));
-    assert_eq!(source.rules[0].name, "concert");
+    assert_eq!((source.rules[0].name.as_str(), spans.len()), ("concert", 2));
     // A program that does not compile leaves the file as it was.
     place.write("y.rules", "rule \"x\" {\n");
     let (code, _, err) = place.run(&["build", ".", "-o", "p.bin"]);

@@ -5,7 +5,7 @@
 //!           section*
 //! section = tag u16 | flags u16 (bit 0: required) | length u32 | crc32c u32 | payload
 //! ```
-//! All integers are little endian. Sections are self-contained [`crate::codec`] payloads: catalog, program, source map.
+//! All integers are little endian. Sections are self-contained [`crate::codec`] payloads: catalog, program, source map, its spans.
 //! An unknown optional section is skipped, an unknown required one is refused, so that a bundle can grow without breaking
 //! older engines and never loses meaning silently. The hash covers content only: generation and time may differ while the
 //! hash says "the same bundle".
@@ -41,18 +41,21 @@ pub enum Section {
     Catalog,
     /// [`Program`].
     Program,
-    /// [`SourceMap`].
+    /// [`SourceMap`], its spans left out.
     Source,
+    /// [`SourceMap::spans`].
+    Spans,
 }
 
 impl Section {
-    const ALL: [Section; 3] = [Section::Catalog, Section::Program, Section::Source];
+    const ALL: [Section; 4] = [Section::Catalog, Section::Program, Section::Source, Section::Spans];
 
     const fn tag(self) -> u16 {
         match self {
             Section::Catalog => 1,
             Section::Program => 2,
             Section::Source => 3,
+            Section::Spans => 4,
         }
     }
 
@@ -67,6 +70,7 @@ impl std::fmt::Display for Section {
             Section::Catalog => "catalog",
             Section::Program => "program",
             Section::Source => "source",
+            Section::Spans => "spans",
         })
     }
 }
@@ -180,6 +184,7 @@ pub fn encode(bundle: &Bundle) -> Vec<u8> {
     append_section(Section::Catalog, &codec::encode(&bundle.catalog), &mut sections);
     append_section(Section::Program, &codec::encode(&bundle.program), &mut sections);
     append_section(Section::Source, &codec::encode(&bundle.source), &mut sections);
+    append_section(Section::Spans, &codec::encode(&bundle.source.spans), &mut sections);
     let mut out = Vec::with_capacity(HEADER_BYTES + sections.len());
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&FORMAT.to_le_bytes());
@@ -230,10 +235,9 @@ pub fn decode(bytes: &[u8]) -> Result<Bundle, BundleError> {
         made_at_ms: u64_at(bytes, 16),
         catalog: section(&sections, Section::Catalog)?,
         program: section(&sections, Section::Program)?,
-        source: if sections[2].is_some() {
-            section(&sections, Section::Source)?
-        } else {
-            SourceMap::default()
+        source: SourceMap {
+            spans: optional(&sections, Section::Spans)?,
+            ..optional(&sections, Section::Source)?
         },
     })
 }
@@ -286,6 +290,17 @@ fn section<T: DeserializeOwned>(sections: &Sections<'_>, which: Section) -> Resu
         .map_err(|cause| BundleError::Decode { section: which, cause })
 }
 
+/// A section that may be missing.
+fn optional<T: DeserializeOwned + Default>(
+    sections: &Sections<'_>,
+    which: Section,
+) -> Result<T, BundleError> {
+    match section(sections, which) {
+        Err(BundleError::MissingSection { .. }) => Ok(T::default()),
+        found => found,
+    }
+}
+
 fn slice(bytes: &[u8], at: usize, len: usize) -> Result<&[u8], BundleError> {
     let available = bytes.len().saturating_sub(at);
     if available < len {
@@ -307,12 +322,15 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::{LiteralId, LiteralSpan};
 
     fn small() -> Bundle {
         let mut bundle = Bundle { generation: 9, made_at_ms: 77, ..Bundle::default() };
         bundle.catalog.text = "hero".into();
         bundle.program.dictionary = vec!["mobile".into()];
         bundle.source.files = vec![("a.rules".into(), "# nothing".into())];
+        bundle.source.spans =
+            vec![LiteralSpan { rule: 0, literal: LiteralId(1), file: 0, line: 1, start: 2, end: 3 }];
         bundle
     }
 
@@ -347,6 +365,27 @@ mod tests {
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(decode(&bad).is_err(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn what_only_explains_may_be_missing() {
+        let bytes = encode(&small());
+        // The last section is that of the spans: one entry of six small numbers and its length.
+        let mut older = bytes[..bytes.len() - SECTION_HEADER_BYTES - 7].to_vec();
+        older[6] -= 1;
+        let digest = *blake3::hash(&older[HEADER_BYTES..]).as_bytes();
+        older[24..56].copy_from_slice(&digest);
+        let mut expected = small();
+        expected.source.spans.clear();
+        assert_eq!(decode(&older).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_span_is_found_by_rule_and_literal() {
+        let source = small().source;
+        assert_eq!(source.span(0, LiteralId(1)).map(|span| span.start), Some(2));
+        assert_eq!(source.span(0, LiteralId(2)), None);
+        assert_eq!(source.span(1, LiteralId(1)), None);
     }
 
     #[test]

@@ -7,10 +7,14 @@
 //! Code is forward-only: every branch target lies after the branch, so evaluation ends after at most `code.len()` steps.
 //! None of this is trusted on load: `tessera-rulevm` checks every index, range and target before anything runs.
 
+mod source;
+
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{AssetId, CampaignId, CreativeId, OfferId, PlacementId, TemplateId};
 use crate::signal::{Builtin, Gates, Kind};
+
+pub use source::{LiteralSpan, SourceMap, SourceRule};
 
 /// Index of an attribute in [`Program::attributes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -352,30 +356,4 @@ pub enum Binding {
     Word(WordId),
     /// The value of a signal, where it is known.
     Signal(SignalId),
-}
-
-/// Where everything in a program came from, for explain and diagnostics. Not needed to decide.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct SourceMap {
-    /// The rule files: path relative to the source directory, and text.
-    pub files: Vec<(String, String)>,
-    /// Source rules in order: name and place.
-    pub rules: Vec<SourceRule>,
-    /// For each literal of the program: how to print it.
-    pub literals: Vec<String>,
-}
-
-/// One rule as written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceRule {
-    /// Its name, or a made-up `line N` for a one-line rule.
-    pub name: String,
-    /// Index into [`SourceMap::files`].
-    pub file: u32,
-    /// First byte of the rule in its file.
-    pub start: u32,
-    /// One past its last byte.
-    pub end: u32,
-    /// Line of its first byte, counted from one.
-    pub line: u32,
 }

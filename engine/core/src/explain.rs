@@ -6,7 +6,7 @@
 use tessera_rulevm::{Truth, literal_truth, literals_of};
 use tessera_wire::catalog::PlacementId;
 use tessera_wire::event::{Arm, Tier};
-use tessera_wire::program::{Action, Constraint, Rule, RuleClass, RuleId};
+use tessera_wire::program::{Action, Constraint, LiteralId, Rule, RuleClass, RuleId, SourceMap};
 
 use crate::admit::Admitted;
 use crate::decide::{Ad, Loss, PlacementOutcome, decide};
@@ -91,6 +91,19 @@ pub struct Step {
     pub result: &'static str,
     /// Why the value is not known, when that decided: `no_consent` or `missing`; empty otherwise.
     pub because: &'static str,
+    /// Where it is written, as far as the bundle says.
+    pub at: Option<Position>,
+}
+
+/// A place in the rule files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Path of the file.
+    pub file: String,
+    /// Line, counted from one.
+    pub line: u32,
+    /// Column in characters, counted from one.
+    pub column: u32,
 }
 
 /// Decides, and explains that decision.
@@ -269,7 +282,8 @@ impl Context<'_> {
         if rule.class == RuleClass::Fallback {
             let is_filled = self.ads_of(outcome).iter().any(|ad| ad.tier < Tier::Fallback);
             let result = if is_filled { "false" } else { "true" };
-            steps.push(Step { expr: "no other rule filled the placement".into(), result, because: "" });
+            let expr = "no other rule filled the placement".into();
+            steps.push(Step { expr, result, because: "", at: None });
         }
         for id in literals_of(program, rule.entry) {
             let (fires, truth) = literal_truth(program, self.admitted.frame(), id);
@@ -285,10 +299,20 @@ impl Context<'_> {
                 (false, _) => ("false", ""),
             };
             let expr = bundle.source().literals.get(id.0 as usize).cloned().unwrap_or_default();
-            steps.push(Step { expr, result, because });
+            steps.push(Step { expr, result, because, at: position(bundle.source(), rule.source, id) });
         }
         steps
     }
+}
+
+/// Where a rule names a literal. The spans of a bundle are not verified, so they may lead nowhere.
+fn position(source: &SourceMap, rule: u32, literal: LiteralId) -> Option<Position> {
+    let span = source.span(rule, literal)?;
+    let (path, text) = source.files.get(span.file as usize)?;
+    let before = text.get(..span.start as usize)?;
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before[line_start..].chars().count() + 1;
+    Some(Position { file: path.clone(), line: span.line, column: u32::try_from(column).ok()? })
 }
 
 /// Why a winning offer reached no ad, if so.

@@ -113,7 +113,16 @@ fn serialize_outcome<M: SerializeMap>(map: &mut M, lost: Option<Loss>, won: &str
 
 fn steps(path: &[Step]) -> Vec<StepAnswer<'_>> {
     path.iter()
-        .map(|step| StepAnswer { expr: &step.expr, result: step.result, because: step.because })
+        .map(|step| StepAnswer {
+            expr: &step.expr,
+            result: step.result,
+            because: step.because,
+            at: step.at.as_ref().map(|at| PositionAnswer {
+                file: &at.file,
+                line: at.line,
+                column: at.column,
+            }),
+        })
         .collect()
 }
 
@@ -123,4 +132,13 @@ struct StepAnswer<'a> {
     result: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     because: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<PositionAnswer<'a>>,
+}
+
+#[derive(Serialize)]
+struct PositionAnswer<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
 }

@@ -38,7 +38,7 @@ pub(super) fn run(host: Host<'_>, args: &Args) -> Result<ExitCode, String> {
     };
     catalog.segments.iter().for_each(|segment| compiled.mark_segment_used(segment));
     complain(report::render(&compiled.warnings, &files, report::Format::Text).trim_end());
-    let bytes = codec::encode(&(&compiled.program, &compiled.source));
+    let bytes = codec::encode(&(&compiled.program, &compiled.source, &compiled.source.spans));
     sources::write(&args.output, &bytes)?;
     let rules = compiled.source.rules.len();
     say(&format!("{}: {} bytes, {rules} rules", args.output.display(), bytes.len()));
