@@ -8,7 +8,9 @@ use std::path::Path;
 
 use support::{START_MS, World, drain, generation, served, touch};
 use tessera_analytics::writer::Writer;
-use tessera_wire::event::{Event, Generation, Served, TouchKind};
+use tessera_wire::event::{
+    ArmChoice, BANDIT_PREFIX, Event, Generation, NONE, Served, TemplateNames, TouchKind,
+};
 use tessera_wire::posterior::{self, Layout, PosteriorTable, TemplateModel};
 
 /// Combination (i1, c2) is clicked by half, everything else by nobody.
@@ -136,4 +138,46 @@ fn nothing_is_published_without_news() {
         world.advance(10_000);
         assert_eq!(writer.step().unwrap().published, None);
     }
+}
+
+#[test]
+fn arms_of_a_bandit_that_rules_name_are_learned_from_the_same_touches() {
+    let mut world = World::new();
+    let config = world.config("store.sqlite");
+    let path = config.posterior_path.clone();
+    let mut writer = world.open(config);
+    let bandit = TemplateNames {
+        id: format!("{BANDIT_PREFIX}welcome"),
+        campaign: NONE,
+        slots: vec![("arm".into(), vec!["offer:ten".into(), "offer:free".into()])],
+        fields: Vec::new(),
+    };
+    let mut names = generation(3);
+    names.templates.push(bandit);
+    world.journal.push(&Event::Generation(names));
+    for n in 0..600 {
+        let arm = (n % 2) as u16;
+        let choice = Some(ArmChoice { bandit: 1, arm, propensity: 0.5 });
+        // What a test or a child was shown teaches nothing, whatever they click.
+        let is_learnable = n % 3 > 0;
+        let ad = Served {
+            at_ms: START_MS,
+            generation: 3,
+            choices: [None, choice, None],
+            is_learnable,
+            ..served(n)
+        };
+        world.journal.push(&Event::Served(ad));
+        world.journal.push(&touch(n, TouchKind::Impression));
+        if arm == 1 && n % 5 < 2 || !is_learnable {
+            world.journal.push(&touch(n, TouchKind::Click));
+        }
+    }
+    world.journal.flush();
+    let table = publish(&world, &mut writer, &path);
+    let model = table.models.iter().find(|model| model.template == "bandit:welcome").unwrap();
+    assert_eq!((model.impressions, model.clicks), (400, 80));
+    assert!(model.mean[2] > model.mean[1], "the second arm is clicked: {:?}", model.mean);
+    let prefers_second = model.draws.chunks_exact(3).filter(|draw| draw[2] > draw[1]).count();
+    assert!(prefers_second > 40, "{prefers_second} of {} draws", model.draws.len() / 3);
 }

@@ -5,6 +5,7 @@
 //! Not here: the benches (`time/`), the HTTP measurement (`cargo xtask record decide-http`) and its results (`record/`).
 
 pub mod audience;
+pub mod shop;
 
 use std::borrow::Cow;
 use std::sync::Arc;

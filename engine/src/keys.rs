@@ -16,6 +16,8 @@ pub struct Keys {
     pub subject: [u8; 32],
     /// Allows explanations, as lower-case hex in an `Authorization: Bearer` header.
     pub explain: String,
+    /// Allows erasing visitors, as lower-case hex in an `Authorization: Bearer` header.
+    pub erase: String,
 }
 
 impl Keys {
@@ -29,6 +31,7 @@ impl Keys {
             token: TokenKey::new(load_or_create(&directory.join("token.key"))?),
             subject: load_or_create(&directory.join("subject.key"))?,
             explain: hex(&load_or_create(&directory.join("explain.key"))?),
+            erase: hex(&load_or_create(&directory.join("erase.key"))?),
         })
     }
 

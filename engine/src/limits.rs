@@ -45,3 +45,8 @@ pub const COUNT_KEYS_MAX: usize = 65_536;
 pub const ABANDONED_AFTER_SECS: u32 = 30 * 60;
 /// Seconds after which a visitor who does nothing is forgotten: 90 days, the longest window worth counting.
 pub const VISITOR_TTL_SECS: u32 = 90 * 86_400;
+/// Bytes of one journal segment that are read back at the start: a segment ends soon after 64 MiB, unless one record is
+/// as large as records may be.
+pub const JOURNAL_SEGMENT_READ_BYTES_MAX: u64 = 256 << 20;
+/// Seconds between two saves of what is remembered of visitors.
+pub const VISITORS_SAVE_SECS: u64 = 30;

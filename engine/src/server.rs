@@ -29,7 +29,8 @@ use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HEAD_READ_SECS_MAX};
 use crate::linger::Lingering;
 use crate::settings::EngineSettings;
 use crate::snapshot_cell::SnapshotCell;
-use crate::user_store::UserStore;
+use crate::user_store::housekeeping::{self, Housekeeping};
+use crate::user_store::{UserStore, VisitorFiles};
 use crate::watch::{WatchCounters, Watcher};
 
 /// How long open connections may finish their request when the engine stops.
@@ -79,6 +80,8 @@ pub struct Engine {
     stop_workers: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
     journal: Journal,
+    users: Arc<UserStore>,
+    visitor_files: VisitorFiles,
 }
 
 /// Unix milliseconds, the engine's only clock for decisions.
@@ -105,8 +108,8 @@ impl Engine {
         let admin_address = admin.local_addr().map_err(StartError::System)?;
         let keys = Keys::load_or_create(&settings.key_directory)
             .map_err(|cause| StartError::Keys { directory: settings.key_directory.clone(), cause })?;
+        let (users, files) = restore_visitors(&settings)?;
         let (journal, ends) = open_journal(&settings)?;
-        let users = Arc::new(UserStore::new(settings.visitor_bytes_max));
         let snapshots = Arc::new(SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users)));
         let geography = Arc::new(GeoCell::default());
         let zones = Arc::new(ZoneCell::default());
@@ -125,6 +128,7 @@ impl Engine {
             shards: Arc::clone(&shards),
             journal: journal.counters(),
             watch: watch_counters,
+            users: Arc::clone(&users),
             more: Arc::new(more_metrics),
         };
         let responder = Arc::new(responder(settings, snapshots, (geography, zones, users), keys.clone())?);
@@ -132,13 +136,27 @@ impl Engine {
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
         threads.push(spawn_admin(admin, state, stopped.clone())?);
+        let (users, journal_counters) = (Arc::clone(&responder.users), journal.counters());
+        let visitor_files = files.clone();
+        let housekeeping = Housekeeping { users: Arc::clone(&users), files, journal: journal_counters };
+        threads.push(housekeeping.spawn(Arc::clone(&stop)).map_err(StartError::System)?);
         for ((listener, journal), shard) in listeners.into_iter().zip(ends).zip(shards.iter()) {
             // Made now, so that the first visitor does not wait for it.
             let memory = responder.snapshots.load().as_ref().map(|live| Memory::new(live));
             let worker = Worker { memory, journal, shard: Arc::clone(shard) };
             threads.push(spawn_worker(listener, Arc::clone(&responder), worker, stopped.clone())?);
         }
-        Ok(Engine { data_address, admin_address, keys, stop, stop_workers, threads, journal })
+        Ok(Engine {
+            data_address,
+            admin_address,
+            keys,
+            stop,
+            stop_workers,
+            threads,
+            journal,
+            users,
+            visitor_files,
+        })
     }
 
     /// Where decisions are answered; tells the port when 0 was asked for.
@@ -167,7 +185,10 @@ impl Engine {
                 tracing::error!("an engine thread panicked");
             }
         }
+        let counters = self.journal.counters();
         self.journal.close();
+        let sequence = counters.next_sequence.load(Ordering::Relaxed);
+        housekeeping::save(&self.visitor_files, &self.users, sequence);
     }
 }
 
@@ -191,6 +212,23 @@ fn responder(
         public_url: settings.public_url,
         token_ttl_secs: settings.token_ttl_secs,
     })
+}
+
+/// What is remembered of visitors, from the saved state and the journal, which must not be open yet.
+fn restore_visitors(settings: &EngineSettings) -> Result<(Arc<UserStore>, VisitorFiles), StartError> {
+    let failed = |cause| StartError::Journal { directory: settings.visitor_directory.clone(), cause };
+    let files = VisitorFiles::open(&settings.visitor_directory).map_err(failed)?;
+    let users = Arc::new(UserStore::new(settings.visitor_bytes_max, files.keys().map_err(failed)?));
+    let restored = files.restore(&users, &settings.journal_directory);
+    if restored.saved + restored.replayed + restored.damaged > 0 {
+        tracing::info!(
+            visitors = users.len(),
+            replayed = restored.replayed,
+            damaged_chunks = restored.damaged,
+            "visitors are remembered"
+        );
+    }
+    Ok((users, files))
 }
 
 fn open_journal(settings: &EngineSettings) -> Result<crate::journal::Opened, StartError> {

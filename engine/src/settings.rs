@@ -38,6 +38,8 @@ pub struct EngineSettings {
     pub journal_sync: Sync,
     /// Number of this engine in merged journals.
     pub node: u16,
+    /// Directory of what is remembered of visitors.
+    pub visitor_directory: PathBuf,
     /// Directory of the engine's secrets; made on first use.
     pub key_directory: PathBuf,
     /// How long tokens in answers stay valid, in seconds.

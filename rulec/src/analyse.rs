@@ -2,7 +2,7 @@
 //!
 //! Works on the compiled program, so it sees what the engine sees: segments expanded, schedules, caps and rollouts as
 //! literals. Every finding is sound: it holds for all visitors (property tests compare with brute force over small
-//! domains). Silence proves nothing: what needs more than [`IMPLICANTS_MAX`](implicant::IMPLICANTS_MAX) conjunctions, or
+//! domains). Silence proves nothing: what needs more than 64 conjunctions, or
 //! the union of several rules, is left alone.
 //!
 //! Cost: bits over all pairs of conjunctions in a placement; ten thousand rules in one placement take less than a second.

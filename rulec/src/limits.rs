@@ -18,8 +18,9 @@ pub const NESTING_MAX: usize = 64;
 pub const CONDITION_DEPTH_MAX: usize = 160;
 /// Tests and connectives of one condition with its segments expanded. Stops segments that double one another.
 pub const CONDITION_NODES_MAX: usize = 10_000;
-/// Tests and connectives of all conditions together, copies made for tiers included. Bounds memory to some 200 MB.
-pub const PROGRAM_NODES_MAX: usize = 2_000_000;
+/// Tests and connectives of all conditions together, copies made for tiers included. 100,000 rules take two million;
+/// bounds memory to some 400 MB.
+pub const PROGRAM_NODES_MAX: usize = 4_000_000;
 /// Diagnostics of one compilation; more would not be read.
 pub const DIAGNOSTICS_MAX: usize = 100;
 /// Counts look back at least a minute, which is the finest bucket, and at most this many milliseconds: 400 days, because

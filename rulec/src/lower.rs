@@ -166,7 +166,7 @@ impl<'u> Lowering<'u> {
         let features = unit.features.clone();
         let Pools { dictionary, ranges, words, actions, .. } = pools;
         let dictionary = dictionary.into_iter().map(str::to_owned).collect();
-        let program = Program {
+        let mut program = Program {
             attributes,
             dictionary,
             ranges,
@@ -177,7 +177,9 @@ impl<'u> Lowering<'u> {
             segments,
             actions,
             features,
+            work_max: 0,
         };
+        program.work_max = tessera_rulevm::work_of(&program);
         Lowered { program, literals: texts, places }
     }
 }

@@ -12,21 +12,22 @@ use crate::{Extra, Names, testing};
 
 /// Rule files, typed.
 #[derive(Debug)]
-pub struct Typed {
-    /// Everything that would become one program.
-    pub unit: Unit,
-    checked: Checked,
-}
+pub struct Typed(Checked);
 
 impl Typed {
+    /// Everything that would become one program.
+    pub fn unit(&self) -> &Unit {
+        &self.0.unit
+    }
+
     /// The visitors of all test blocks, as the consent gate would leave them.
     pub fn visitors(&self, program: &VerifiedProgram) -> Vec<Frame> {
         let frame = |test| {
             let mut frame = Frame::new(program);
-            testing::fill(program, &self.checked, test, &mut frame);
+            testing::fill(program, &self.0, test, &mut frame);
             frame
         };
-        self.checked.tests.iter().map(frame).collect()
+        self.0.tests.iter().map(frame).collect()
     }
 }
 
@@ -37,7 +38,7 @@ impl Typed {
 pub fn typed(files: &[SourceFile], names: &Names, extras: &[Extra]) -> Result<Typed, Vec<Diagnostic>> {
     let mut sink = Sink::default();
     match crate::checked(files, names, extras, &mut sink) {
-        Some((mut checked, _)) => Ok(Typed { unit: std::mem::take(&mut checked.unit), checked }),
+        Some((checked, _)) => Ok(Typed(checked)),
         None => Err(sink.into_sorted(files)),
     }
 }

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use rulec::hir::{Action, Check, Condition, Rule, Signal, Test, Type, Unit};
 use rulec::{Names, Place, SourceFile, compile, lower, print, reference};
 use tessera_rulevm::{
-    CatalogBounds, Frame, Scratch, Truth, VerifiedProgram, evaluate, literal_truth, literals_of,
+    CatalogBounds, Frame, Scratch, Truth, VerifiedProgram, evaluate, evaluate_by_code, literal_truth,
+    literals_of,
 };
 use tessera_wire::bundle::{self, Bundle};
 use tessera_wire::program::{
@@ -371,16 +372,20 @@ proptest! {
         let lowered = lower(&unit(&conditions)).program;
         let program = verify(if is_through_bytes { round_trip(lowered) } else { lowered });
         let (mut frame, mut scratch) = (Frame::new(&program), Scratch::new(&program));
+        let mut by_code = Scratch::new(&program);
         for visitor in &visitors {
             fill(&mut frame, &program, visitor);
             evaluate(&program, &frame, &mut scratch);
             prop_assert!(scratch.steps() <= program.work_max());
+            evaluate_by_code(&program, &frame, &mut by_code);
+            prop_assert!(by_code.steps() <= program.work_max());
             for (index, condition) in conditions.iter().enumerate() {
                 let expected = reference::truth(condition, &program, &frame) == Truth::True;
                 prop_assert_eq!(scratch.is_segment_true(SegmentId(index as u32)), expected);
                 for placement in 0..2 {
                     let rule = RuleId((placement * conditions.len() + index) as u32);
                     prop_assert_eq!(scratch.is_rule_true(rule), expected);
+                    prop_assert_eq!(by_code.is_rule_true(rule), expected);
                 }
             }
         }

@@ -118,13 +118,13 @@ fn every_case_means_the_same_in_every_back_end() {
     for case in suite::cases() {
         let names = suite::names(case.catalog.as_deref().unwrap_or(suite::DEFAULT_CATALOG));
         let Ok(typed) = typed(&case.files, &names, &case.extras) else { continue };
-        let program = lower(&typed.unit).program;
+        let program = lower(typed.unit()).program;
         let bytes = bundle::encode(&Bundle { program: program.clone(), ..Bundle::default() });
         let decoded = bundle::decode(&bytes).unwrap().program;
         let verify = |program| VerifiedProgram::verify(program, names.bounds());
         let (Ok(program), Ok(decoded)) = (verify(program), verify(decoded)) else { continue };
         let visitors = typed.visitors(&program);
-        let compared = Compared { unit: &typed.unit, program, decoded };
+        let compared = Compared { unit: typed.unit(), program, decoded };
         for visitor in &visitors {
             let row = row_of(&compared.program, visitor);
             compared.check(&row, visitor.now_ms(), &mut sqlite);

@@ -80,6 +80,8 @@ pub struct Catalog {
     pub field_segments: Vec<SegmentId>,
     /// Words that fields refer to.
     pub field_words: Vec<WordId>,
+    /// Pairs of assets that never stand together, grouped by template.
+    pub exclusions: Vec<(AssetId, AssetId)>,
 }
 
 /// Where an ad can appear.
@@ -140,12 +142,14 @@ pub struct Template {
     pub height: u32,
     /// Its slots ([`Catalog::slots`]).
     pub slots: Span,
-    /// Product of its slots' sizes.
+    /// Product of its slots' sizes, excluded combinations counted.
     pub combinations: u32,
     /// Context fields of its model ([`Catalog::fields`]).
     pub fields: Span,
     /// Share of choices made uniformly at random, in parts per million.
     pub exploration_ppm: u32,
+    /// Pairs of assets that it never shows together ([`Catalog::exclusions`]).
+    pub exclusions: Span,
 }
 
 /// A hole in a template.

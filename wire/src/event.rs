@@ -27,6 +27,56 @@ pub enum Event {
     Touch(Touch),
     /// A visitor did something on the page or in the app.
     Behaviour(Behaviour),
+    /// What is remembered of a visitor changed.
+    Remembered(Remembered),
+}
+
+/// Things that one event can be counted as.
+pub const COUNTED_MAX: usize = 6;
+
+/// A change of what an engine remembers of a visitor, so that it can be remembered again after a restart. Written only
+/// where the visitor allows remembering.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Pseudonymous subject key.
+    pub subject: u128,
+    /// When, unix milliseconds.
+    pub at_ms: i64,
+    /// Numbers of what it counts as, in this engine's own list; the rest is [`NONE`].
+    pub counted: [u32; COUNTED_MAX],
+    /// What changed.
+    pub change: VisitorChange,
+}
+
+/// What changed in what is remembered of a visitor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VisitorChange {
+    /// Nothing but the counts.
+    Counted,
+    /// A product was viewed.
+    ProductView {
+        /// Which, empty when nobody said.
+        product_id: String,
+    },
+    /// Something was searched.
+    Search,
+    /// A watched price dropped.
+    PriceDrop,
+    /// The cart was touched.
+    Cart {
+        /// Value of the whole cart in millionths, and its ISO 4217 currency.
+        value: Option<(i64, [u8; 3])>,
+        /// Items in it.
+        items: Option<u16>,
+    },
+    /// The shop says that the cart was left behind.
+    CartAbandoned,
+    /// The cart was emptied.
+    CartCleared,
+    /// Something was bought.
+    Purchase,
+    /// Everything about the visitor is to be forgotten, here and wherever the subject key is stored.
+    Erased,
 }
 
 /// Names behind the numbers of one generation's [`Served`] records.
@@ -40,12 +90,16 @@ pub struct Generation {
     pub placements: Vec<String>,
     /// Campaigns.
     pub campaigns: Vec<CampaignNames>,
-    /// Templates.
+    /// Templates, and after them the bandits that rules name: see [`BANDIT_PREFIX`].
     pub templates: Vec<TemplateNames>,
     /// Text ids of the offers.
     pub offers: Vec<String>,
     /// Names of the source rules.
     pub rules: Vec<String>,
+    /// Arms of splits: the split's name and the arm's.
+    pub variants: Vec<(String, String)>,
+    /// Words that rules report.
+    pub tags: Vec<String>,
 }
 
 /// A campaign's names.
@@ -139,6 +193,21 @@ impl Mode {
     }
 }
 
+/// What the text id of a bandit named by rules begins with, where it stands among templates. It is learned about like a
+/// template with one slot whose assets are the arms; no template's id may begin so.
+pub const BANDIT_PREFIX: &str = "bandit:";
+
+/// An arm that a bandit of the rules chose, and that took effect in the ad.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ArmChoice {
+    /// Index into [`Generation::templates`].
+    pub bandit: u32,
+    /// Which of its arms, over all rules that name it.
+    pub arm: u16,
+    /// Probability with which it was chosen among the arms that could be.
+    pub propensity: f32,
+}
+
 /// "No such thing" in the index fields of [`Served`].
 pub const NONE: u32 = u32::MAX;
 
@@ -167,6 +236,12 @@ pub struct Served {
     pub offer: u32,
     /// Index into [`Generation::rules`], or [`NONE`].
     pub rule: u32,
+    /// Arms of bandits that took effect: of what is shown, of its offer, and of one pin.
+    pub choices: [Option<ArmChoice>; limits::CHOICES_PER_AD_MAX],
+    /// The first arms of splits reported: indices into [`Generation::variants`].
+    pub variants: [Option<u32>; limits::NOTES_PER_AD_MAX],
+    /// The first tags reported: indices into [`Generation::tags`].
+    pub tags: [Option<u32>; limits::NOTES_PER_AD_MAX],
     /// Why this combination.
     pub arm: Arm,
     /// How much the decision knew.

@@ -21,8 +21,8 @@ use crate::limits;
 pub const HEADER_BYTES: usize = 28;
 /// Bytes before a record's payload.
 pub const RECORD_HEADER_BYTES: usize = 16;
-/// Version of the events in a segment.
-pub const SCHEMA: u16 = 1;
+/// Version of the events in a segment. 2: what is remembered of visitors. 3: bandits, arms of splits and tags on served ads.
+pub const SCHEMA: u16 = 3;
 
 const MAGIC: [u8; 4] = *b"TSJ1";
 
@@ -52,6 +52,14 @@ pub enum SegmentError {
     /// The header's checksum is wrong.
     #[error("segment header is corrupt")]
     Corrupt,
+    /// Written before the events had their present shape; only an engine of that time can read it.
+    #[error("journal schema {found} is older than this reader understands (at least {supported})")]
+    SchemaTooOld {
+        /// Schema in the file.
+        found: u16,
+        /// Oldest schema understood.
+        supported: u16,
+    },
     /// Written by a newer engine.
     #[error("journal schema {found} is newer than this reader understands (max {supported})")]
     SchemaTooNew {
@@ -79,7 +87,7 @@ impl SegmentHeader {
     /// Reads a header from the start of a segment.
     ///
     /// # Errors
-    /// [`SegmentError`] when the bytes are too few, foreign, corrupt or too new.
+    /// [`SegmentError`] when the bytes are too few, foreign, corrupt, too old or too new.
     pub fn decode(bytes: &[u8]) -> Result<SegmentHeader, SegmentError> {
         let header = bytes.get(..HEADER_BYTES).ok_or(SegmentError::Incomplete)?;
         if header[..4] != MAGIC {
@@ -89,6 +97,9 @@ impl SegmentHeader {
             return Err(SegmentError::Corrupt);
         }
         let schema = u16::from_le_bytes([header[4], header[5]]);
+        if schema < SCHEMA {
+            return Err(SegmentError::SchemaTooOld { found: schema, supported: SCHEMA });
+        }
         if schema > SCHEMA {
             return Err(SegmentError::SchemaTooNew { found: schema, supported: SCHEMA });
         }
@@ -248,6 +259,8 @@ mod tests {
         assert_eq!(sequence_of_file_name("journal-1.tsj"), None);
         let mut newer = SegmentHeader { schema: SCHEMA + 1, ..header }.encode();
         assert!(matches!(SegmentHeader::decode(&newer), Err(SegmentError::SchemaTooNew { .. })));
+        let older = SegmentHeader { schema: SCHEMA - 1, ..header }.encode();
+        assert!(matches!(SegmentHeader::decode(&older), Err(SegmentError::SchemaTooOld { .. })));
         newer[9] ^= 1;
         assert_eq!(SegmentHeader::decode(&newer), Err(SegmentError::Corrupt));
     }

@@ -16,6 +16,10 @@ pub const COMBINATIONS_PER_TEMPLATE_MAX: usize = 65_536;
 pub const CONTEXT_FIELDS_MAX: usize = 8;
 /// Values of one context field, the unknown level included; a served event stores one byte.
 pub const CONTEXT_FIELD_VALUES_MAX: usize = 256;
+/// Bandits of rules that can take effect in one ad: in what is shown, in its offer, in one pinned slot.
+pub const CHOICES_PER_AD_MAX: usize = 3;
+/// Arms of splits, and tags, that a served event carries; answers carry more.
+pub const NOTES_PER_AD_MAX: usize = 4;
 /// Posterior draws per model. More draws sharpen propensities and cost memo space in every worker.
 pub const POSTERIOR_DRAWS_MAX: usize = 64;
 /// Bytes of one journal record. A generation record carries a whole catalog's names.

@@ -60,6 +60,9 @@ pub struct Program {
     pub actions: Vec<Action>,
     /// What must be counted for rules to read it: [`Origin::Feature`] indexes this list.
     pub features: Vec<Feature>,
+    /// Branches that one evaluation takes at most, all rules and segments together. Readers may plan with it; whoever
+    /// runs the program proves it first.
+    pub work_max: u64,
 }
 
 /// A signal as a bundle declares it.

@@ -12,6 +12,7 @@ commands:
   tidy                  check the house rules: sizes, module docs, manifests, links
   differential          compare the rule language's back ends on random programs: --cases N, --seed N
   record decide-http    measure decisions per second beside a bare server, write benches/record/decide-http.md
+  record rules          measure the matcher beside other engines, write benches/record/rules.md
   record columnar       measure segments over a million customers, write benches/record/columnar.md
 ";
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy(),
         ["differential", options @ ..] => xtask::differential::run(&xtask::root(), options),
         ["record", "decide-http", options @ ..] => xtask::record::decide_http(&xtask::root(), options),
+        ["record", "rules", options @ ..] => xtask::record::rules(&xtask::root(), options),
         ["record", "columnar", options @ ..] => xtask::record::columnar(&xtask::root(), options),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -100,6 +100,8 @@ const PURITY: Purity = Purity {
             "jiff",
             "turns local dates into instants by the bundled time zone database; its clock is never asked",
         ),
+        ("lsp-server", "crossbeam-channel", "in rulec's command only, where input and output belong"),
+        ("lsp-server", "log", "in rulec's command only, where input and output belong"),
     ],
 };
 

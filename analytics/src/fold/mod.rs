@@ -24,7 +24,7 @@ use joins::{Joins, ServedAd};
 use pending::{Messages, Waiting};
 
 use crate::limits;
-use crate::names::{GenerationNames, NameId, NameKind, Names};
+use crate::names::{GenerationNames, NameId, NameKind, NameList, Names};
 
 const HOUR_MS: i64 = 3_600_000;
 const OTHER_BEHAVIOUR: &str = "other";
@@ -114,6 +114,8 @@ impl Fold {
             Event::Served(served) => self.apply_served(served, delta),
             Event::Touch(touch) => self.apply_touch(touch, delta),
             Event::Behaviour(behaviour) => self.apply_behaviour(behaviour, delta),
+            // Only engines need to know what they remember.
+            Event::Remembered(_) => {}
         }
     }
 
@@ -264,6 +266,7 @@ impl Fold {
         counts.impressions += trials.impressions;
         if trials != Trials::default() {
             count_combination(ad, key, trials, delta);
+            count_choices(ad, trials, delta);
         }
     }
 
@@ -304,6 +307,20 @@ fn fact_key(ad: &ServedAd) -> FactKey {
         arm: ad.arm as u8,
         mode: ad.mode as u8,
         is_learnable: ad.is_learnable,
+    }
+}
+
+/// Adds trials to the statistics of the bandits whose arms took effect in the ad: one observation for each.
+fn count_choices(ad: &ServedAd, trials: Trials, delta: &mut Delta) {
+    for (bandit, arm) in ad.choices.iter().flatten() {
+        let Some(shape) = ad.names.templates.get(*bandit as usize) else { continue };
+        let (Some(combination), true) = (shape.combination(u32::from(*arm)), ad.is_learnable) else {
+            continue;
+        };
+        let key = CellKey { template: shape.template, context: NameList::default(), combination };
+        let sum: &mut Trials = delta.cells.entry(key).or_default();
+        sum.impressions += trials.impressions;
+        sum.clicks += trials.clicks;
     }
 }
 

@@ -131,6 +131,8 @@ pub fn generation(number: u64) -> Generation {
         }],
         offers: Vec::new(),
         rules: Vec::new(),
+        variants: Vec::new(),
+        tags: Vec::new(),
     }
 }
 
@@ -147,6 +149,9 @@ pub fn served(n: u64) -> Served {
         combination: (n % 6) as u32,
         offer: NONE,
         rule: NONE,
+        choices: [None; 3],
+        variants: [None; 4],
+        tags: [None; 4],
         arm: if n.is_multiple_of(5) { Arm::Holdout } else { Arm::Personalized },
         tier: Tier::Full,
         mode: Mode::Full,

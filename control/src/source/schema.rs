@@ -64,6 +64,9 @@ pub(super) struct RawTemplate {
     pub(super) campaign: Name,
     pub(super) size: Option<Name>,
     pub(super) exploration: Option<Name>,
+    /// Pairs of assets that are never shown together.
+    #[serde(default)]
+    pub(super) never_together: Vec<[Name; 2]>,
     #[serde(default)]
     pub(super) slot: Vec<RawSlot>,
     #[serde(default)]

@@ -5,16 +5,21 @@
 //!
 //! Cost: linear in the bundle, off the request path. Not here: framing and checksums (`tessera_wire::bundle`).
 
+mod actions;
 mod check;
+mod exclusions;
 
 use std::collections::HashMap;
+
+pub use actions::ActionNames;
+pub(crate) use exclusions::Exclusions;
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram, VerifyError};
 use tessera_wire::bundle::{Bundle, BundleError, BundleHash};
 use tessera_wire::catalog::{Catalog, ContextField, FieldKind, PlacementId, Template, TemplateId, Text};
 use tessera_wire::event;
 use tessera_wire::posterior::Layout;
-use tessera_wire::program::SourceMap;
+use tessera_wire::program::{SourceMap, WordId};
 
 /// The bundle could not be used; whoever loads it keeps what they have.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +53,10 @@ pub struct LoadedBundle {
     program: VerifiedProgram,
     source: SourceMap,
     placements: HashMap<Box<str>, PlacementId, ahash::RandomState>,
+    // Of the templates, then of the bandits.
     layouts: Vec<Layout>,
+    exclusions: Vec<Exclusions>,
+    actions: ActionNames,
 }
 
 impl LoadedBundle {
@@ -82,9 +90,27 @@ impl LoadedBundle {
         for (index, placement) in catalog.placements.iter().enumerate() {
             placements.insert(Box::from(catalog.str(placement.id)), PlacementId(index as u32));
         }
-        let layouts = catalog.templates.iter().map(|template| layout_of(&catalog, template)).collect();
+        let mut layouts: Vec<Layout> =
+            catalog.templates.iter().map(|template| layout_of(&catalog, template)).collect();
+        let pairs = catalog.templates.iter().zip(&layouts);
+        let exclusions: Vec<Exclusions> =
+            pairs.map(|(template, layout)| Exclusions::new(&catalog, template, layout)).collect();
+        check::check_exclusions(&catalog, &exclusions)?;
+        let actions = ActionNames::new(program.program(), &catalog)?;
+        layouts.extend(actions.arm_counts().map(|arms| Layout::new(&[arms], &[])));
         let short_hash = hash.to_string()[..16].to_owned();
-        Ok(LoadedBundle { generation, hash, short_hash, catalog, program, source, placements, layouts })
+        Ok(LoadedBundle {
+            generation,
+            hash,
+            short_hash,
+            catalog,
+            program,
+            source,
+            placements,
+            layouts,
+            exclusions,
+            actions,
+        })
     }
 
     /// Counts up with every publication.
@@ -123,7 +149,36 @@ impl LoadedBundle {
         self.placements.get(slot).copied()
     }
 
-    /// The layout of a template's model.
+    /// Numbers of what rules' actions name.
+    #[inline]
+    pub fn actions(&self) -> &ActionNames {
+        &self.actions
+    }
+
+    /// The place of a bandit among templates and bandits.
+    #[inline]
+    pub(crate) fn bandit(&self, bandit: u32) -> TemplateId {
+        TemplateId(self.catalog.templates.len() as u32 + bandit)
+    }
+
+    /// Name and arm of what a bandit chose.
+    pub fn arm_name(&self, choice: &event::ArmChoice) -> (&str, &str) {
+        let bandit = (choice.bandit as usize).wrapping_sub(self.catalog.templates.len());
+        self.actions.arm_name(self.program.program(), bandit, choice.arm)
+    }
+
+    /// A word that an action of a rule names.
+    pub fn word(&self, word: WordId) -> &str {
+        actions::word(self.program.program(), word)
+    }
+
+    /// Which combinations of a template may not be shown.
+    #[inline]
+    pub(crate) fn exclusions(&self, template: TemplateId) -> &Exclusions {
+        &self.exclusions[template.index()]
+    }
+
+    /// The layout of a template's or bandit's model.
     #[inline]
     pub fn layout(&self, template: TemplateId) -> &Layout {
         &self.layouts[template.index()]
@@ -145,9 +200,19 @@ impl LoadedBundle {
                     advertiser: text(campaign.advertiser),
                 })
                 .collect(),
-            templates: self.catalog.templates.iter().map(|template| self.template_names(template)).collect(),
+            templates: self
+                .catalog
+                .templates
+                .iter()
+                .map(|template| self.template_names(template))
+                .chain(self.actions.as_templates(self.program.program()))
+                .collect(),
             offers: self.catalog.offers.iter().map(|offer| text(offer.id)).collect(),
             rules: self.source.rules.iter().map(|rule| rule.name.clone()).collect(),
+            variants: (self.actions.variants().iter())
+                .map(|(split, arm)| (self.word(*split).to_owned(), self.word(*arm).to_owned()))
+                .collect(),
+            tags: self.actions.tags().iter().map(|tag| self.word(*tag).to_owned()).collect(),
         }
     }
 

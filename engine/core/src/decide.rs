@@ -5,6 +5,9 @@
 //! first matching one speaks. Rules marked `fallback` are asked only when no other rule filled the placement, then the
 //! placement's house ad, then there is no fill, with a reason.
 //!
+//! Rules reached before the placement is full add their pins, tags and arms of splits, and a bandit named by a rule puts
+//! one of its arms in its own place (`compose`).
+//!
 //! A campaign's holdout sees its control creative and no offer. Assignment is sticky by visitor where identifiers may be
 //! read, else per request.
 //!
@@ -13,7 +16,8 @@
 
 use tessera_rulevm::evaluate;
 use tessera_wire::catalog::{CreativeId, OfferId, PlacementId, TemplateId};
-use tessera_wire::event::{Arm, Tier};
+use tessera_wire::event::{Arm, ArmChoice, Tier};
+use tessera_wire::limits::CHOICES_PER_AD_MAX;
 
 use crate::admit::Admitted;
 use crate::hash::draw;
@@ -37,6 +41,8 @@ pub enum Loss {
     SizeMismatch,
     /// A rule with a higher priority won.
     LowerPriority,
+    /// The bandit chose another arm.
+    LowerScore,
     /// An earlier tier of the same rule spoke.
     EarlierTier,
     /// The visitor is in the campaign's holdout.
@@ -57,6 +63,7 @@ impl Loss {
             Loss::OutsideSchedule => "outside_schedule",
             Loss::SizeMismatch => "size_mismatch",
             Loss::LowerPriority => "lower_priority",
+            Loss::LowerScore => "lower_score",
             Loss::EarlierTier => "earlier_tier",
             Loss::Holdout => "holdout",
             Loss::UnknownSlot => "unknown_slot",
@@ -82,6 +89,8 @@ pub struct Ad {
     pub rule: Option<u32>,
     /// Index of that rule's `show` among the program's actions; `None` for the house ad.
     pub action: Option<u32>,
+    /// Arms of bandits that took effect: of what is shown, of its offer, and of a pin.
+    pub choices: [Option<ArmChoice>; CHOICES_PER_AD_MAX],
     /// Priority of that rule.
     pub priority: i32,
     /// Why this combination.
@@ -103,6 +112,19 @@ pub struct PlacementOutcome {
     pub ads: u16,
     /// Why it is empty, when it is.
     pub no_fill: Option<Loss>,
+    /// Index of its first note in [`Decision::notes`].
+    pub first_note: u16,
+    /// Number of its notes.
+    pub notes: u16,
+}
+
+/// What a rule reports with the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Note {
+    /// A tag: index into the bundle's tags.
+    Tag(u32),
+    /// An arm of a split: index into the bundle's arms of splits.
+    Variant(u32),
 }
 
 /// The answer to one request; borrows the scratch it was made in.
@@ -112,8 +134,18 @@ pub struct Decision<'s> {
     pub ads: &'s [Ad],
     /// One outcome per requested placement, in request order.
     pub placements: &'s [PlacementOutcome],
+    /// What rules report, placement by placement.
+    pub notes: &'s [Note],
     /// The best tier of any ad; [`Tier::Default`] when there is none.
     pub tier: Tier,
+}
+
+impl<'s> Decision<'s> {
+    /// What rules report in one of its placements.
+    pub fn notes_of(&self, outcome: &PlacementOutcome) -> &'s [Note] {
+        let first = usize::from(outcome.first_note);
+        self.notes.get(first..first + usize::from(outcome.notes)).unwrap_or(&[])
+    }
 }
 
 /// Decides.
@@ -126,14 +158,22 @@ pub fn decide<'s>(
 ) -> Decision<'s> {
     scratch.ads.clear();
     scratch.outcomes.clear();
+    scratch.notes.clear();
     evaluate(snapshot.bundle().program(), admitted.frame(), &mut scratch.rules);
     for (number, request) in admitted.placements().iter().enumerate() {
         let first_ad = scratch.ads.len();
         let place = Place { snapshot, admitted, request, now_ms, seed: draw(seed, number as u64) };
+        let first_note = scratch.notes.len();
         let no_fill = place.fill(scratch).err();
-        let ads = scratch.ads.len() - first_ad;
-        scratch.outcomes.push(PlacementOutcome { first_ad: first_ad as u16, ads: ads as u16, no_fill });
+        let (ads, notes) = (scratch.ads.len() - first_ad, scratch.notes.len() - first_note);
+        scratch.outcomes.push(PlacementOutcome {
+            first_ad: first_ad as u16,
+            ads: ads as u16,
+            no_fill,
+            first_note: first_note as u16,
+            notes: notes as u16,
+        });
     }
     let tier = scratch.ads.iter().map(|ad| ad.tier).min().unwrap_or(Tier::Default);
-    Decision { ads: &scratch.ads, placements: &scratch.outcomes, tier }
+    Decision { ads: &scratch.ads, placements: &scratch.outcomes, notes: &scratch.notes, tier }
 }

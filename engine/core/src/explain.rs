@@ -146,7 +146,10 @@ impl Context<'_> {
             |keeps: fn(&CandidateExplanation) -> bool| candidates.iter().filter(|one| keeps(one)).count();
         let matched = count(|one| !matches!(one.lost, Some(Loss::RuleFalse | Loss::EarlierTier)));
         let eligible = count(|one| {
-            matches!(one.lost, None | Some(Loss::LowerPriority | Loss::Suppressed | Loss::TooManyAds))
+            matches!(
+                one.lost,
+                None | Some(Loss::LowerPriority | Loss::LowerScore | Loss::Suppressed | Loss::TooManyAds)
+            )
         });
         let served = count(|one| one.lost.is_none());
         let phases = vec![
@@ -154,20 +157,26 @@ impl Context<'_> {
             Phase { name: "eligibility", entered: matched, left: eligible },
             Phase { name: "competition", entered: eligible, left: served },
         ];
-        let offers = self.offers(placement, outcome);
+        let offers = self.offers(&place, placement, outcome);
         PlacementExplanation { candidates_total: candidates.len(), phases, candidates, offers }
     }
 
-    fn offers(&self, placement: PlacementId, outcome: PlacementOutcome) -> Vec<OfferExplanation> {
+    fn offers(
+        &self,
+        place: &Place<'_>,
+        placement: PlacementId,
+        outcome: PlacementOutcome,
+    ) -> Vec<OfferExplanation> {
         let bundle = self.snapshot.bundle();
         let ads = self.ads_of(outcome);
         let mut offers: Vec<OfferExplanation> = Vec::new();
         let mut is_given = false;
         for number in bundle.program().rules_of(placement) {
             let rule = &bundle.program().program().rules[number as usize];
-            for action in rule.actions.of(&bundle.program().program().actions) {
+            for (own, action, chosen) in self.arms(place, rule) {
                 let Action::Offer(offer) = action else { continue };
                 let mut lost = self.rule_loss(RuleId(number), rule, placement);
+                lost = lost.or((own != chosen).then_some(Loss::LowerScore));
                 if lost.is_none() {
                     lost = if is_given { Some(Loss::LowerPriority) } else { undelivered(ads) };
                     is_given = true;
@@ -183,6 +192,22 @@ impl Context<'_> {
             }
         }
         offers
+    }
+
+    /// A rule's actions with the arms of its bandits in their place, each with its number and the chosen one's.
+    fn arms(&self, place: &Place<'_>, rule: &Rule) -> Vec<(u32, Action, u32)> {
+        let actions = &self.snapshot.bundle().program().program().actions;
+        let own = rule.actions.of(actions).iter().zip(place.effects(rule));
+        let mut all = Vec::new();
+        for (action, effect) in own {
+            match action {
+                Action::Choose { arms, .. } => all.extend(
+                    (arms.first..).zip(arms.of(actions)).map(|(number, arm)| (number, *arm, effect.number)),
+                ),
+                _ => all.push((effect.number, *action, effect.number)),
+            }
+        }
+        all
     }
 
     fn rule_name(&self, rule: &Rule) -> String {
@@ -201,8 +226,8 @@ impl Context<'_> {
         let bundle = self.snapshot.bundle();
         let program = bundle.program().program();
         let rule = &program.rules[id.0 as usize];
-        for (number, action) in (rule.actions.first..).zip(rule.actions.of(&program.actions)) {
-            let Some(candidate) = place.candidate(number, *action) else { continue };
+        for (number, action, chosen) in self.arms(place, rule) {
+            let Some(candidate) = place.candidate(number, action) else { continue };
             let shows = match candidate.creative {
                 Some(creative) => bundle.catalog().creatives[creative.index()].id,
                 None => bundle.catalog().templates[candidate.template.index()].id,
@@ -210,6 +235,7 @@ impl Context<'_> {
             let lost = self
                 .rule_loss(id, rule, placement)
                 .or_else(|| place.ineligibility(candidate, rule.class))
+                .or((chosen != number).then_some(Loss::LowerScore))
                 .or_else(|| self.competition_loss(candidate, rule, outcome));
             into.push(CandidateExplanation {
                 rule: self.rule_name(rule),

@@ -13,6 +13,7 @@
 
 pub mod admit;
 pub mod bundle;
+mod compose;
 pub mod consent;
 pub mod decide;
 mod eligibility;
@@ -23,5 +24,6 @@ pub mod model;
 mod place;
 pub mod scratch;
 mod select;
+mod select_arm;
 pub mod signals;
 pub mod snapshot;

@@ -1,61 +1,96 @@
-//! One template's model as the decision uses it: draws from the posterior, and the best combination under a draw.
+//! One template's model as the decision uses it: draws from the posterior, and the best combination under each.
 //!
 //! The score of a combination in a context is the linear predictor without the terms that all combinations share
 //! (intercept and context weights), so the best combination is the one with the greatest sum of asset, pair and
-//! (context, asset) weights. Weights of one slot's assets are contiguous, so the innermost loop runs over the last slot's
-//! assets with plain vector additions.
+//! (context, asset) weights. Weights are stored for [`BLOCK`] draws side by side, so that one pass over the combinations
+//! scores all of them with plain vector additions (see [`search`]).
 //!
-//! Cost: `combinations x slots` additions per draw while exhaustive; above
-//! [`crate::limits::EXHAUSTIVE_COMBINATIONS_MAX`] coordinate ascent from two starts. No allocation: buffers are the
-//! caller's. Oracle: [`score_by_definition`], which adds up every weight of the definition in `tessera_wire::posterior`.
+//! Combinations that hold two incompatible assets score minus infinity, so none is ever the best; pinned slots have one
+//! asset to choose from. Cost: see [`search`]. No allocation: buffers are the caller's.
+//! Oracle: [`score_by_definition`], which adds up every weight of the definition in `tessera_wire::posterior`.
+
+pub mod search;
 
 use tessera_wire::event::TemplateNames;
-use tessera_wire::limits::{CONTEXT_FIELDS_MAX, SLOTS_PER_TEMPLATE_MAX};
+use tessera_wire::limits::{CONTEXT_FIELDS_MAX, POSTERIOR_DRAWS_MAX, SLOTS_PER_TEMPLATE_MAX};
 use tessera_wire::posterior::{Layout, TemplateModel};
 
 use crate::limits::{ASSETS_PER_TEMPLATE_MAX, EXHAUSTIVE_COMBINATIONS_MAX};
+use search::Search;
 
 /// Values of a template's context fields; fields beyond the template's own are 0.
 pub type Context = [u8; CONTEXT_FIELDS_MAX];
+
+/// For each slot the number of the asset that must fill it plus one, or 0 where any may.
+pub type Pins = [u16; SLOTS_PER_TEMPLATE_MAX];
+
+/// Draws that are scored side by side: two vectors of the smallest machine, so that a search stays in its registers.
+pub(crate) const BLOCK: usize = 8;
+
+/// One number per draw of a block.
+pub(crate) type Row = [f32; BLOCK];
+
+/// The best combination of each draw.
+pub type Best = [u16; POSTERIOR_DRAWS_MAX];
 
 /// Draws from one template's posterior.
 #[derive(Debug)]
 pub struct Model {
     layout: Layout,
-    // INVARIANT: a multiple of `layout.len` weights, at least one draw.
-    draws: Vec<f32>,
+    // INVARIANT: `layout.len` rows per block of draws. Lanes beyond the last draw are 0.
+    rows: Vec<Row>,
+    draws: usize,
+    has_exclusions: bool,
     fingerprint: u64,
 }
 
-/// Buffers for [`Model::best`].
+/// Scores of each asset in the context, for one block of draws.
 #[derive(Debug)]
-pub struct ScoreBuffer {
-    /// Score of each asset in the context.
-    assets: Vec<f32>,
-    /// Scores of the last slot's assets, given the others.
-    last: Vec<f32>,
-}
+pub struct ScoreBuffer(Vec<Row>);
 
 impl Default for ScoreBuffer {
     fn default() -> Self {
-        ScoreBuffer { assets: vec![0.0; ASSETS_PER_TEMPLATE_MAX], last: vec![0.0; ASSETS_PER_TEMPLATE_MAX] }
+        ScoreBuffer(vec![[0.0; BLOCK]; ASSETS_PER_TEMPLATE_MAX])
     }
 }
 
 impl Model {
-    /// The learner's model, if it speaks of the same assets and context values as `template`.
-    pub fn matching(model: &TemplateModel, template: &TemplateNames, layout: &Layout) -> Option<Model> {
+    /// The learner's model, if it speaks of the same assets and context values as `template`. `excluded` are the weights
+    /// of pairs of assets that never stand together.
+    pub fn matching(
+        model: &TemplateModel,
+        template: &TemplateNames,
+        layout: &Layout,
+        excluded: &[usize],
+    ) -> Option<Model> {
         let same_slots = model.slots.len() == template.slots.len()
             && model.slots.iter().zip(&template.slots).all(|(ours, (_, theirs))| ours == theirs);
         let is_sound = model.mean.len() == layout.len
             && !model.draws.is_empty()
             && model.draws.len().is_multiple_of(layout.len)
+            && model.draws.len() / layout.len <= POSTERIOR_DRAWS_MAX
             && layout.assets() <= ASSETS_PER_TEMPLATE_MAX;
-        (same_slots && model.fields == template.fields && is_sound).then(|| Model {
-            layout: layout.clone(),
-            draws: model.draws.clone(),
-            fingerprint: fingerprint(&model.draws),
-        })
+        (same_slots && model.fields == template.fields && is_sound)
+            .then(|| Model::new(layout.clone(), &model.draws, excluded))
+    }
+
+    /// `draws` holds `layout.len` weights per draw, one draw after the other.
+    fn new(layout: Layout, draws: &[f32], excluded: &[usize]) -> Model {
+        let count = draws.len() / layout.len;
+        let mut rows = vec![[0.0; BLOCK]; layout.len * count.div_ceil(BLOCK)];
+        for (number, draw) in draws.chunks_exact(layout.len).enumerate() {
+            let block = &mut rows[number / BLOCK * layout.len..][..layout.len];
+            for (row, weight) in block.iter_mut().zip(draw) {
+                row[number % BLOCK] = *weight;
+            }
+        }
+        for block in rows.chunks_exact_mut(layout.len) {
+            for weight in excluded {
+                block[*weight] = [f32::NEG_INFINITY; BLOCK];
+            }
+        }
+        let fingerprint = fingerprint(draws);
+        Model { layout, rows, draws: count, has_exclusions: !excluded.is_empty(), fingerprint }
     }
 
     /// A hash of the draws. Generations count up in one store only, so a store that was made anew repeats them; whoever
@@ -68,36 +103,40 @@ impl Model {
     /// How many draws there are, at most [`tessera_wire::limits::POSTERIOR_DRAWS_MAX`].
     #[inline]
     pub fn draws(&self) -> usize {
-        self.draws.len() / self.layout.len
+        self.draws
     }
 
-    /// The weights of one draw.
-    fn draw(&self, draw: usize) -> &[f32] {
-        &self.draws[draw * self.layout.len..(draw + 1) * self.layout.len]
+    /// The weight of every draw for the `asset`-th asset of the only slot of a model without context.
+    pub(crate) fn asset_weight(&self, asset: usize, draw: usize) -> f32 {
+        self.rows[draw / BLOCK * self.layout.len + self.layout.asset(asset)][draw % BLOCK]
     }
 
-    /// The best combination in `context` under one draw; ties go to the lower number.
-    pub fn best(&self, draw: usize, context: &Context, buffer: &mut ScoreBuffer) -> u32 {
-        let weights = self.draw(draw);
-        self.score_assets(weights, context, buffer);
-        if self.layout.combinations() <= EXHAUSTIVE_COMBINATIONS_MAX {
-            best_of_all(&self.layout, weights, buffer)
-        } else {
-            best_by_ascent(&self.layout, weights, buffer)
+    /// The best combination in `context` under each draw, among those that `pins` allow; ties go to the lower number.
+    /// There must be one that is not excluded.
+    pub fn best(&self, context: &Context, pins: &Pins, buffer: &mut ScoreBuffer, best: &mut Best) {
+        for (weights, best) in self.rows.chunks_exact(self.layout.len).zip(best.chunks_exact_mut(BLOCK)) {
+            self.score_assets(weights, context, buffer);
+            let search = Search::new(&self.layout, weights, &buffer.0, pins);
+            let found = if self.has_exclusions || search.combinations() <= EXHAUSTIVE_COMBINATIONS_MAX {
+                search.exhaustive()
+            } else {
+                search.ascent()
+            };
+            for (into, combination) in best.iter_mut().zip(found) {
+                *into = combination as u16;
+            }
         }
     }
 
-    fn context_values<'m>(&'m self, context: &'m Context) -> impl Iterator<Item = usize> + 'm {
-        context_values(&self.layout, context)
-    }
-
-    fn score_assets(&self, weights: &[f32], context: &Context, buffer: &mut ScoreBuffer) {
+    fn score_assets(&self, weights: &[Row], context: &Context, buffer: &mut ScoreBuffer) {
         let count = self.layout.assets();
-        let scores = &mut buffer.assets[..count];
+        let scores = &mut buffer.0[..count];
         scores.copy_from_slice(&weights[1..=count]);
-        for value in self.context_values(context) {
+        for value in context_values(&self.layout, context) {
             let start = self.layout.cross(value);
-            add(scores, &weights[start..start + count]);
+            for (score, weight) in scores.iter_mut().zip(&weights[start..start + count]) {
+                search::add(score, weight);
+            }
         }
     }
 }
@@ -120,131 +159,6 @@ fn context_values<'l>(layout: &'l Layout, context: &'l Context) -> impl Iterator
         let value = usize::from(*value);
         layout.field_start[field] + if value < *size { value } else { 0 }
     })
-}
-
-fn add(into: &mut [f32], what: &[f32]) {
-    for (sum, term) in into.iter_mut().zip(what) {
-        *sum += *term;
-    }
-}
-
-/// Walks all choices of the slots but the last like an odometer and adds up whole rows for the last.
-fn best_of_all(layout: &Layout, weights: &[f32], buffer: &mut ScoreBuffer) -> u32 {
-    let last_slot = layout.slots.len() - 1;
-    let last_size = layout.slots[last_slot];
-    let last_start = layout.slot_start[last_slot];
-    let mut choice = [0usize; SLOTS_PER_TEMPLATE_MAX];
-    let mut best = (f32::NEG_INFINITY, 0u32);
-    let prefixes = layout.combinations() / last_size;
-    for prefix in 0..prefixes {
-        let base = prefix_score(layout, weights, &buffer.assets, &choice[..last_slot]);
-        let row = &mut buffer.last[..last_size];
-        row.copy_from_slice(&buffer.assets[last_start..last_start + last_size]);
-        for (slot, asset) in choice[..last_slot].iter().enumerate() {
-            let start = layout.pair(slot, last_slot, *asset, 0);
-            add(row, &weights[start..start + last_size]);
-        }
-        for (asset, score) in row.iter().enumerate() {
-            if base + score > best.0 {
-                best = (base + score, (prefix * last_size + asset) as u32);
-            }
-        }
-        advance(&mut choice[..last_slot], &layout.slots);
-    }
-    best.1
-}
-
-fn prefix_score(layout: &Layout, weights: &[f32], assets: &[f32], choice: &[usize]) -> f32 {
-    let mut score = 0.0;
-    for (slot, asset) in choice.iter().enumerate() {
-        score += assets[layout.slot_start[slot] + asset];
-        for (earlier, other) in choice[..slot].iter().enumerate() {
-            score += weights[layout.pair(earlier, slot, *other, *asset)];
-        }
-    }
-    score
-}
-
-/// The next choice in combination order: the last slot is fastest.
-fn advance(choice: &mut [usize], sizes: &[usize]) {
-    for slot in (0..choice.len()).rev() {
-        choice[slot] += 1;
-        if choice[slot] < sizes[slot] {
-            return;
-        }
-        choice[slot] = 0;
-    }
-}
-
-/// Coordinate ascent: improve one slot at a time until nothing improves; the better of two starts wins.
-fn best_by_ascent(layout: &Layout, weights: &[f32], buffer: &mut ScoreBuffer) -> u32 {
-    let mut best = (f32::NEG_INFINITY, 0u32);
-    for start in 0..2 {
-        let mut choice = [0usize; SLOTS_PER_TEMPLATE_MAX];
-        for (slot, size) in layout.slots.iter().enumerate() {
-            // First start: the best asset of each slot by itself; second: its middle one.
-            choice[slot] = if start == 0 { best_alone(layout, &buffer.assets, slot) } else { size / 2 };
-        }
-        let score = ascend(layout, weights, buffer, &mut choice);
-        let combination = pack(layout, &choice);
-        if score > best.0 || (score == best.0 && combination < best.1) {
-            best = (score, combination);
-        }
-    }
-    best.1
-}
-
-fn best_alone(layout: &Layout, assets: &[f32], slot: usize) -> usize {
-    let scores = &assets[layout.slot_start[slot]..layout.slot_start[slot + 1]];
-    first_greatest(scores)
-}
-
-fn ascend(layout: &Layout, weights: &[f32], buffer: &mut ScoreBuffer, choice: &mut [usize]) -> f32 {
-    let slots = layout.slots.len();
-    // Each round improves the score or ends the search; the bound only guards against rounding cycles.
-    for _ in 0..16 {
-        let mut improved = false;
-        for slot in 0..slots {
-            let row = &mut buffer.last[..layout.slots[slot]];
-            row.copy_from_slice(&buffer.assets[layout.slot_start[slot]..layout.slot_start[slot + 1]]);
-            for (asset, score) in row.iter_mut().enumerate() {
-                for (other, other_choice) in choice[..slots].iter().enumerate() {
-                    *score += pair_weight(layout, weights, (slot, asset), (other, *other_choice));
-                }
-            }
-            let better = first_greatest(row);
-            if row[better] > row[choice[slot]] {
-                choice[slot] = better;
-                improved = true;
-            }
-        }
-        if !improved {
-            break;
-        }
-    }
-    prefix_score(layout, weights, &buffer.assets, &choice[..slots])
-}
-
-fn pair_weight(layout: &Layout, weights: &[f32], one: (usize, usize), other: (usize, usize)) -> f32 {
-    match one.0.cmp(&other.0) {
-        std::cmp::Ordering::Less => weights[layout.pair(one.0, other.0, one.1, other.1)],
-        std::cmp::Ordering::Greater => weights[layout.pair(other.0, one.0, other.1, one.1)],
-        std::cmp::Ordering::Equal => 0.0,
-    }
-}
-
-fn first_greatest(scores: &[f32]) -> usize {
-    let mut best = 0;
-    for (index, score) in scores.iter().enumerate() {
-        if *score > scores[best] {
-            best = index;
-        }
-    }
-    best
-}
-
-fn pack(layout: &Layout, choice: &[usize]) -> u32 {
-    layout.slots.iter().zip(choice).fold(0, |number, (size, asset)| number * size + asset) as u32
 }
 
 /// The score by its definition, weight by weight: slow, obviously right, and what the fast path is tested against.
@@ -270,26 +184,45 @@ mod tests {
     use crate::hash::draw;
     use proptest::prelude::*;
 
-    /// A model with integer weights, so that sums are exact in any order.
-    fn model(slots: &[usize], fields: &[usize], seed: u64, pair_span: u64) -> Model {
-        let layout = Layout::new(slots, fields);
+    /// Draws with integer weights, so that sums are exact in any order.
+    fn draws(layout: &Layout, count: usize, seed: u64, pair_span: u64) -> Vec<f32> {
         let weight =
             |index: usize, span: u64| (draw(seed, index as u64) % (2 * span + 1)) as f32 - span as f32;
         let pairs = layout.pair_start.first().copied().unwrap_or(layout.context_start)..layout.context_start;
-        let draws =
-            (0..layout.len).map(|index| weight(index, if pairs.contains(&index) { pair_span } else { 50 }));
-        let draws: Vec<f32> = draws.collect();
-        Model { draws, fingerprint: 0, layout }
+        let span = |index: usize| if pairs.contains(&(index % layout.len)) { pair_span } else { 50 };
+        (0..layout.len * count).map(|index| weight(index, span(index))).collect()
     }
 
-    fn best_by_definition(model: &Model, context: &Context) -> (f32, u32) {
+    /// Pins some slots: each in half of all cases.
+    fn pins(layout: &Layout, seed: u64) -> Pins {
+        let mut pins = Pins::default();
+        for (slot, (pin, size)) in pins.iter_mut().zip(&layout.slots).enumerate() {
+            let word = draw(seed, 1_000_000 + slot as u64);
+            *pin = if word.is_multiple_of(2) { 0 } else { 1 + (word / 2 % *size as u64) as u16 };
+        }
+        pins
+    }
+
+    fn respects(layout: &Layout, pins: &Pins, combination: u32) -> bool {
+        let mut choice = [0usize; SLOTS_PER_TEMPLATE_MAX];
+        layout.unpack(combination as usize, &mut choice);
+        pins.iter().zip(choice).all(|(pin, asset)| *pin == 0 || usize::from(*pin) == asset + 1)
+    }
+
+    fn best_by_definition(layout: &Layout, weights: &[f32], context: &Context, pins: &Pins) -> (f32, u32) {
         let mut best = (f32::NEG_INFINITY, 0);
-        for combination in 0..model.layout.combinations() as u32 {
-            let score = score_by_definition(&model.layout, model.draw(0), context, combination);
-            if score > best.0 {
+        for combination in 0..layout.combinations() as u32 {
+            let score = score_by_definition(layout, weights, context, combination);
+            if score > best.0 && respects(layout, pins, combination) {
                 best = (score, combination);
             }
         }
+        best
+    }
+
+    fn best_of(model: &Model, context: &Context, pins: &Pins) -> Best {
+        let mut best = [0; POSTERIOR_DRAWS_MAX];
+        model.best(context, pins, &mut ScoreBuffer::default(), &mut best);
         best
     }
 
@@ -298,35 +231,60 @@ mod tests {
         fn exhaustive_search_agrees_with_the_definition(
             slots in prop::collection::vec(1usize..6, 1..5),
             fields in prop::collection::vec(1usize..5, 0..4),
+            count in 1usize..40,
             seed: u64,
             context: Context,
+            excludes: bool,
         ) {
-            prop_assume!(slots.iter().product::<usize>() <= EXHAUSTIVE_COMBINATIONS_MAX);
-            let model = model(&slots, &fields, seed, 30);
-            let best = model.best(0, &context, &mut ScoreBuffer::default());
-            prop_assert_eq!(best, best_by_definition(&model, &context).1);
+            let layout = Layout::new(&slots, &fields);
+            let mut draws = draws(&layout, count, seed, 30);
+            let pins = pins(&layout, seed);
+            let pair = layout.pair_start.first().copied();
+            let excluded: Vec<usize> = pair.into_iter().filter(|_| excludes && layout.combinations() > 1).collect();
+            let model = Model::new(layout.clone(), &draws, &excluded);
+            let best = best_of(&model, &context, &pins);
+            for weights in draws.chunks_exact_mut(layout.len) {
+                excluded.iter().for_each(|weight| weights[*weight] = f32::NEG_INFINITY);
+            }
+            for (number, weights) in draws.chunks_exact(layout.len).enumerate() {
+                let (score, combination) = best_by_definition(&layout, weights, &context, &pins);
+                if score > f32::NEG_INFINITY {
+                    prop_assert_eq!(u32::from(best[number]), combination);
+                }
+            }
         }
 
         #[test]
         fn ascent_finds_the_best_when_slots_do_not_interact(seed: u64, context: Context) {
-            let model = model(&[8, 9, 10], &[3, 4], seed, 0);
-            let best = model.best(0, &context, &mut ScoreBuffer::default());
-            let score = score_by_definition(&model.layout, model.draw(0), &context, best);
-            prop_assert_eq!(score, best_by_definition(&model, &context).0);
+            let layout = Layout::new(&[18, 19, 10], &[3, 4]);
+            prop_assert!(layout.combinations() > EXHAUSTIVE_COMBINATIONS_MAX);
+            let draws = draws(&layout, 2, seed, 0);
+            let pins = pins(&layout, seed);
+            let model = Model::new(layout.clone(), &draws, &[]);
+            let best = best_of(&model, &context, &pins);
+            for (number, weights) in draws.chunks_exact(layout.len).enumerate() {
+                let found = u32::from(best[number]);
+                prop_assert!(respects(&layout, &pins, found));
+                let score = score_by_definition(&layout, weights, &context, found);
+                prop_assert_eq!(score, best_by_definition(&layout, weights, &context, &pins).0);
+            }
         }
 
         #[test]
         fn ascent_is_never_worse_than_any_single_change(seed: u64, context: Context) {
-            let model = model(&[8, 9, 10], &[3], seed, 40);
-            let best = model.best(0, &context, &mut ScoreBuffer::default());
-            let score = |number: u32| score_by_definition(&model.layout, model.draw(0), &context, number);
+            let layout = Layout::new(&[18, 19, 10], &[3]);
+            let draws = draws(&layout, 1, seed, 40);
+            let model = Model::new(layout.clone(), &draws, &[]);
+            let best = u32::from(best_of(&model, &context, &Pins::default())[0]);
+            let score = |number: u32| score_by_definition(&layout, &draws, &context, number);
             let mut choice = [0usize; SLOTS_PER_TEMPLATE_MAX];
-            model.layout.unpack(best as usize, &mut choice);
+            layout.unpack(best as usize, &mut choice);
             for slot in 0..3 {
-                for asset in 0..model.layout.slots[slot] {
+                for asset in 0..layout.slots[slot] {
                     let mut other = choice;
                     other[slot] = asset;
-                    prop_assert!(score(pack(&model.layout, &other)) <= score(best));
+                    let number = layout.slots.iter().zip(other).fold(0, |sum, (size, asset)| sum * size + asset);
+                    prop_assert!(score(number as u32) <= score(best));
                 }
             }
         }

@@ -3,13 +3,12 @@
 //! Guarantees: at most as many ads as were asked for, one per campaign; of one rule's tiers only the first matching one
 //! speaks. Cost: one scan over the placement's matching rules per class, no allocation.
 
-use tessera_wire::catalog::{
-    Campaign, Catalog, CreativeId, FieldKind, OfferId, PlacementId, Template, TemplateId,
-};
-use tessera_wire::event::{Arm, Mode, Tier};
+use tessera_wire::catalog::{Campaign, Catalog, CreativeId, FieldKind, PlacementId, Template, TemplateId};
+use tessera_wire::event::{Arm, ArmChoice, Mode, Tier};
 use tessera_wire::program::{Action, Program, Rule, RuleClass, RuleId};
 
 use crate::admit::Admitted;
+use crate::compose::Given;
 use crate::decide::{Ad, Loss};
 use crate::eligibility::loss_of;
 use crate::hash::{BUCKETS, bucket, draw};
@@ -46,6 +45,13 @@ struct Shown {
     is_held_out: bool,
 }
 
+/// What is the same for all rules of a placement.
+struct Walk {
+    placement: PlacementId,
+    offer: Option<Given>,
+    first_note: usize,
+}
+
 impl Place<'_> {
     fn catalog(&self) -> &Catalog {
         self.snapshot.bundle().catalog()
@@ -56,18 +62,20 @@ impl Place<'_> {
         &catalog.campaigns[catalog.templates[template.index()].campaign.index()]
     }
 
-    fn program(&self) -> &Program {
+    pub(crate) fn program(&self) -> &Program {
         self.snapshot.bundle().program().program()
     }
 
     /// Pushes the placement's ads; an error means there are none.
     pub(crate) fn fill(&self, scratch: &mut Scratch) -> Result<(), Loss> {
         let placement = self.snapshot.bundle().placement(self.request.slot).ok_or(Loss::UnknownSlot)?;
-        let first_ad = scratch.ads.len();
+        let (first_ad, first_note) = (scratch.ads.len(), scratch.notes.len());
+        scratch.pins.clear();
         let offer = self.offer(placement, scratch);
-        let mut loss = self.fill_from_rules(placement, offer, false, scratch)?;
+        let walk = Walk { placement, offer, first_note };
+        let mut loss = self.fill_from_rules(&walk, false, scratch)?;
         if scratch.ads.len() == first_ad {
-            loss = loss.or(self.fill_from_rules(placement, offer, true, scratch)?);
+            loss = loss.or(self.fill_from_rules(&walk, true, scratch)?);
         }
         if scratch.ads.len() == first_ad {
             self.push_house(placement, loss.unwrap_or(Loss::RuleFalse), scratch)?;
@@ -81,32 +89,35 @@ impl Place<'_> {
     /// The placement must stay empty.
     fn fill_from_rules(
         &self,
-        placement: PlacementId,
-        offer: Option<OfferId>,
+        walk: &Walk,
         wants_fallback: bool,
         scratch: &mut Scratch,
     ) -> Result<Option<Loss>, Loss> {
         let wanted = scratch.ads.len() + usize::from(self.request.count.max(1));
         let first_ad = scratch.ads.len();
         let mut loss = None;
-        let mut matching = Matching::new(self.snapshot, placement);
+        let mut matching = Matching::new(self.snapshot, walk.placement);
         while let Some(id) = matching.next(&scratch.rules) {
             let rule = &self.program().rules[id.0 as usize];
             if (rule.class == RuleClass::Fallback) != wants_fallback {
                 continue;
             }
-            for (number, action) in (rule.actions.first..).zip(rule.actions.of(&self.program().actions)) {
+            if scratch.ads.len() == wanted {
+                return Ok(loss);
+            }
+            self.reach(rule, walk.first_note, scratch);
+            for effect in self.effects(rule) {
                 if scratch.ads.len() == wanted {
                     return Ok(loss);
                 }
-                if matches!(action, Action::Suppress) {
+                if matches!(effect.action, Action::Suppress) {
                     return if scratch.ads.len() == first_ad { Err(Loss::Suppressed) } else { Ok(loss) };
                 }
-                let Some(candidate) = self.candidate(number, *action) else { continue };
+                let Some(candidate) = self.candidate(effect.number, effect.action) else { continue };
                 match self.loss_of(candidate, rule.class, &scratch.ads[first_ad..]) {
                     Some(reason) => loss = loss.or(Some(reason)),
                     None if scratch.ads.len() == ADS_PER_DECISION_MAX => return self.full(first_ad, scratch),
-                    None => self.push(placement, candidate, rule, offer, scratch),
+                    None => self.push(walk, (candidate, effect.choice), rule, scratch),
                 }
             }
         }
@@ -166,12 +177,12 @@ impl Place<'_> {
     }
 
     /// The offer of the first matching rule that gives one. Fallback rules give theirs too: an offer is not a fill.
-    fn offer(&self, placement: PlacementId, scratch: &Scratch) -> Option<OfferId> {
+    fn offer(&self, placement: PlacementId, scratch: &Scratch) -> Option<Given> {
         let mut matching = Matching::new(self.snapshot, placement);
         while let Some(id) = matching.next(&scratch.rules) {
-            for action in self.program().rules[id.0 as usize].actions.of(&self.program().actions) {
-                if let Action::Offer(offer) = action {
-                    return Some(*offer);
+            for effect in self.effects(&self.program().rules[id.0 as usize]) {
+                if let Action::Offer(offer) = effect.action {
+                    return Some((offer, effect.choice));
                 }
             }
         }
@@ -180,14 +191,14 @@ impl Place<'_> {
 
     fn push(
         &self,
-        placement: PlacementId,
-        candidate: Candidate,
+        walk: &Walk,
+        (candidate, shown_by): (Candidate, Option<ArmChoice>),
         rule: &Rule,
-        offer: Option<OfferId>,
         scratch: &mut Scratch,
     ) {
         let Shown { template, creative, is_held_out } = self.shown(candidate, rule.class);
         let context = self.context(&self.catalog().templates[template.index()], scratch);
+        let mut pinned_by = None;
         let (arm, choice) = match creative {
             Some(id) => {
                 let combination = self.catalog().creatives[id.index()].combination;
@@ -195,17 +206,23 @@ impl Place<'_> {
             }
             None => {
                 let seed = draw(self.seed, scratch.ads.len() as u64);
-                (Arm::Personalized, choose(self.snapshot, template, &context, seed, scratch))
+                let (pins, choice) = self.pins_for(template, scratch);
+                pinned_by = choice;
+                (Arm::Personalized, choose(self.snapshot, template, &context, &pins, seed, scratch))
             }
         };
+        // What the holdout sees was nobody's choice.
+        let offer = walk.offer.filter(|_| !is_held_out);
+        let choices = [shown_by.filter(|_| !is_held_out), offer.and_then(|(_, choice)| choice), pinned_by];
         scratch.ads.push(Ad {
-            placement,
+            placement: walk.placement,
             template,
             combination: choice.combination,
             creative,
-            offer: offer.filter(|_| !is_held_out),
+            offer: offer.map(|(offer, _)| offer),
             rule: Some(rule.source),
             action: Some(candidate.action),
+            choices,
             priority: rule.priority,
             arm,
             tier: tier_of(rule.class, self.admitted.mode()),
@@ -241,6 +258,7 @@ impl Place<'_> {
             offer: None,
             rule: None,
             action: None,
+            choices: Default::default(),
             priority: i32::MIN,
             arm: Arm::House,
             tier: Tier::Default,

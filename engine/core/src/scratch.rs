@@ -6,9 +6,13 @@
 use tessera_rulevm::VerifiedProgram;
 use tessera_wire::limits::POSTERIOR_DRAWS_MAX;
 
-use crate::decide::{Ad, PlacementOutcome};
-use crate::limits::{ADS_PER_DECISION_MAX, MEMO_ENTRIES, PLACEMENTS_PER_REQUEST_MAX};
-use crate::model::{Context, ScoreBuffer};
+use crate::compose::Pinned;
+use crate::decide::{Ad, Note, PlacementOutcome};
+use crate::limits::{
+    ADS_PER_DECISION_MAX, MEMO_ENTRIES, NOTES_PER_DECISION_MAX, PINS_PER_PLACEMENT_MAX,
+    PLACEMENTS_PER_REQUEST_MAX,
+};
+use crate::model::{Best, Context, Pins, ScoreBuffer};
 
 /// One worker's decision memory.
 #[derive(Debug)]
@@ -16,6 +20,9 @@ pub struct Scratch {
     pub(crate) rules: tessera_rulevm::Scratch,
     pub(crate) ads: Vec<Ad>,
     pub(crate) outcomes: Vec<PlacementOutcome>,
+    pub(crate) notes: Vec<Note>,
+    /// Pins of the rules reached in the present placement.
+    pub(crate) pins: Vec<Pinned>,
     pub(crate) scores: ScoreBuffer,
     pub(crate) memo: Memo,
 }
@@ -27,13 +34,15 @@ impl Scratch {
             rules: tessera_rulevm::Scratch::new(program),
             ads: Vec::with_capacity(ADS_PER_DECISION_MAX),
             outcomes: Vec::with_capacity(PLACEMENTS_PER_REQUEST_MAX),
+            notes: Vec::with_capacity(NOTES_PER_DECISION_MAX),
+            pins: Vec::with_capacity(PINS_PER_PLACEMENT_MAX),
             scores: ScoreBuffer::default(),
             memo: Memo::default(),
         }
     }
 }
 
-/// Best combinations per draw, for recently seen (posterior generation, template, context).
+/// Best combinations per draw, for recently seen (posterior generation, template, context, pins).
 #[derive(Debug)]
 pub(crate) struct Memo {
     entries: Vec<MemoEntry>,
@@ -47,12 +56,13 @@ pub(crate) struct MemoKey {
     pub(crate) fingerprint: u64,
     pub(crate) template: u32,
     pub(crate) context: Context,
+    pub(crate) pins: Pins,
 }
 
 #[derive(Debug, Clone)]
 struct MemoEntry {
     key: Option<MemoKey>,
-    best: [u16; POSTERIOR_DRAWS_MAX],
+    best: Best,
 }
 
 impl Default for Memo {
@@ -63,12 +73,11 @@ impl Default for Memo {
 
 impl Memo {
     /// The best combination of each draw, computed by `fill` unless it is remembered.
-    pub(crate) fn best(
-        &mut self,
-        key: MemoKey,
-        fill: impl FnOnce(&mut [u16; POSTERIOR_DRAWS_MAX]),
-    ) -> &[u16; POSTERIOR_DRAWS_MAX] {
-        let mixed = crate::hash::mix64(u64::from_le_bytes(key.context) ^ (u64::from(key.template) << 32));
+    pub(crate) fn best(&mut self, key: MemoKey, fill: impl FnOnce(&mut Best)) -> &Best {
+        let pins =
+            key.pins.iter().fold(0u64, |mixed, pin| mixed.wrapping_mul(1_031).wrapping_add(u64::from(*pin)));
+        let context = u64::from_le_bytes(key.context) ^ (u64::from(key.template) << 32);
+        let mixed = crate::hash::mix64(context ^ crate::hash::mix64(pins));
         let entry = &mut self.entries[mixed as usize & (MEMO_ENTRIES - 1)];
         if entry.key != Some(key) {
             fill(&mut entry.best);

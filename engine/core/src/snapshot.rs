@@ -23,7 +23,7 @@ pub struct Snapshot {
 struct Posteriors {
     generation: u64,
     made_at_ms: i64,
-    // INVARIANT: one entry per template of the bundle, each of that template's shape.
+    // INVARIANT: one entry per template and then per bandit of the bundle, each of that template's shape.
     models: Vec<Option<Model>>,
     ignored: usize,
 }
@@ -35,8 +35,11 @@ impl Snapshot {
         let mut models: Vec<Option<Model>> = Vec::with_capacity(names.templates.len());
         for (index, template) in names.templates.iter().enumerate() {
             let layout = bundle.layout(TemplateId(index as u32));
+            let is_template = index < bundle.catalog().templates.len();
+            let excluded =
+                if is_template { bundle.exclusions(TemplateId(index as u32)).pairs() } else { &[] };
             let found = table.models.iter().find(|model| model.template == template.id);
-            models.push(found.and_then(|model| Model::matching(model, template, layout)));
+            models.push(found.and_then(|model| Model::matching(model, template, layout, excluded)));
         }
         let used = models.iter().flatten().count();
         let posteriors = Posteriors {
@@ -59,7 +62,7 @@ impl Snapshot {
         Arc::clone(&self.bundle)
     }
 
-    /// The model of a template, if the learner has published one that fits.
+    /// The model of a template or bandit, if the learner has published one that fits.
     #[inline]
     pub fn model(&self, template: TemplateId) -> Option<&Model> {
         self.posteriors.models.get(template.index())?.as_ref()

@@ -8,19 +8,19 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use support::oracle::{Expected, ExpectedAd, Visitor, propensities};
+use support::oracle::{Bandits, Expected, ExpectedAd, Visitor, propensities};
 use support::world::{Act, COUNTRIES, Campaign, Class, Creative, DEVICES, Rule, Template, World};
 use support::{Dice, NOW_MS, compiled, loaded, posteriors};
 use tessera_engine_core::admit::{Admitted, admit};
 use tessera_engine_core::consent::{Outcome, Reason, Regimes};
-use tessera_engine_core::decide::{Ad, Decision, Loss, decide};
+use tessera_engine_core::decide::{Ad, Decision, Loss, Note, decide};
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_rulevm::{Frame, evaluate, literals_of};
 use tessera_wire::catalog::TemplateId;
-use tessera_wire::event::Mode;
+use tessera_wire::event::{ArmChoice, Mode};
 use tessera_wire::posterior::PosteriorTable;
 use tessera_wire::program::{Polarity, RuleId};
 use tessera_wire::signal::{DEVICE_TYPES, Gates, NUMBER_SCALE};
@@ -45,7 +45,9 @@ impl Case {
         let mut bundle = compiled(&[("catalog.toml", &catalog), ("all.rules", &rules)]);
         bundle.generation = seed + 1;
         let bundle = Arc::new(loaded(bundle));
-        let table = posteriors(&bundle, seed + 1, seed, |template| template.ends_with(['0', '2', '3']));
+        let table = posteriors(&bundle, seed + 1, seed, |template| {
+            template.ends_with(['0', '2', '3']) || (template == "bandit:b1" && seed.is_multiple_of(2))
+        });
         Case { world, snapshot: Snapshot::new(bundle, &table), table }
     }
 }
@@ -137,7 +139,16 @@ fn placements(dice: &mut Dice) -> Vec<PlacementRequest<'static>> {
         .collect()
 }
 
-fn found(decision: &Decision<'_>) -> Expected {
+fn found(case: &Case, decision: &Decision<'_>) -> Expected {
+    let bundle = case.snapshot.bundle();
+    let choice = |choice: &ArmChoice| {
+        let (bandit, arm) = bundle.arm_name(choice);
+        (bandit.to_owned(), arm.to_owned(), choice.propensity)
+    };
+    let tag = |note: &Note| match note {
+        Note::Tag(number) => bundle.word(bundle.actions().tags()[*number as usize]).to_owned(),
+        Note::Variant(_) => panic!("these worlds split nobody"),
+    };
     let ad = |ad: &Ad| ExpectedAd {
         placement: ad.placement.0,
         template: ad.template.0,
@@ -148,8 +159,16 @@ fn found(decision: &Decision<'_>) -> Expected {
         arm: ad.arm,
         tier: ad.tier,
         context: ad.context,
+        // What is pinned shows in the combination only.
+        pins: [None; 8],
+        choices: ad.choices.each_ref().map(|one| one.as_ref().map(choice)),
     };
     Expected {
+        tags: decision
+            .placements
+            .iter()
+            .map(|one| decision.notes_of(one).iter().map(tag).collect())
+            .collect(),
         ads: decision.ads.iter().map(ad).collect(),
         placements: decision.placements.iter().map(|one| (usize::from(one.ads), one.no_fill)).collect(),
     }
@@ -161,7 +180,7 @@ fn memory(snapshot: &Snapshot) -> (Frame, Scratch) {
 }
 
 /// The combination is one that could be drawn, with the probability that the decision says.
-fn assert_combination(case: &Case, ad: &Ad) {
+fn assert_combination(case: &Case, ad: &Ad, pins: &[Option<usize>]) {
     let template = &case.world.templates[ad.template.index()];
     let layout = case.snapshot.bundle().layout(ad.template);
     if let Some(creative) = ad.creative {
@@ -171,7 +190,8 @@ fn assert_combination(case: &Case, ad: &Ad) {
     let name = format!("t{}", ad.template.0);
     let model = case.table.models.iter().find(|model| model.template == name);
     let exploration = f64::from(template.exploration_percent) / 100.0;
-    let expected = propensities(layout, model, exploration, &ad.context)[ad.combination as usize];
+    let feasible = template.feasible(pins);
+    let expected = propensities(layout, model, exploration, &ad.context, &feasible)[ad.combination as usize];
     assert!(expected > 0.0, "combination {} cannot be drawn", ad.combination);
     assert!((f64::from(ad.propensity) - expected).abs() < 1e-6, "{} instead of {expected}", ad.propensity);
 }
@@ -185,9 +205,13 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
         for visitor in 0..VISITORS {
             let ask = Ask::new(number * 1_000 + visitor);
             let admitted = ask.admit(&case.snapshot, &mut frame);
-            let expected = case.world.decide(&ask.visitor, &admitted, ask.seed);
+            let names = case.snapshot.bundle().names().templates;
+            let bandits = Bandits { names: &names, table: &case.table };
+            let mut expected = case.world.decide(&ask.visitor, &admitted, &bandits, ask.seed);
             let decision = decide(&case.snapshot, &admitted, NOW_MS, ask.seed, &mut scratch);
-            let found = found(&decision);
+            let found = found(&case, &decision);
+            let pins = expected.ads.iter_mut().map(|ad| std::mem::take(&mut ad.pins));
+            let pins: Vec<[Option<usize>; 8]> = pins.collect();
             if found != expected {
                 let sources = case.world.sources();
                 panic!(
@@ -195,11 +219,19 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
                     ask.visitor, sources.0, sources.1
                 );
             }
-            decision.ads.iter().for_each(|ad| assert_combination(&case, ad));
+            for (ad, pins) in decision.ads.iter().zip(&pins) {
+                assert_combination(&case, ad, pins);
+                *seen.entry("choices").or_default() += ad.choices.iter().flatten().count();
+                *seen.entry("pins").or_default() += pins.iter().flatten().count();
+            }
+            *seen.entry("tags").or_default() += decision.notes.len();
             for (_, loss) in &found.placements {
                 *seen.entry(loss.map_or("filled", |loss| loss.code())).or_default() += 1;
             }
         }
+    }
+    for composed in ["choices", "pins", "tags"] {
+        assert!(seen[composed] > 500, "{composed}: {seen:?}");
     }
     for code in [
         "filled",
@@ -230,6 +262,7 @@ fn a_full_decision_says_so_where_a_house_ad_would_have_stood() {
         slots: vec![2],
         exploration_percent: 0,
         fields: Vec::new(),
+        exclusions: Vec::new(),
     };
     let rule = Rule {
         priority: 0,
@@ -352,8 +385,9 @@ fn without_a_model_every_combination_is_equally_likely() {
         let admitted = ask.admit(&unlearned, &mut frame);
         for ad in decide(&unlearned, &admitted, NOW_MS, ask.seed, &mut scratch).ads {
             if ad.creative.is_none() {
+                let shares = 1.0 / ad.propensity;
                 let combinations = unlearned.bundle().layout(TemplateId(ad.template.0)).combinations();
-                assert_eq!(ad.propensity, 1.0 / combinations as f32);
+                assert!((shares - shares.round()).abs() < 1e-3 && shares <= combinations as f32);
                 seen = true;
             }
         }

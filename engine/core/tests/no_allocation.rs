@@ -32,6 +32,8 @@ struct Seen {
     no_fills: std::collections::HashSet<&'static str>,
     offers: usize,
     several: usize,
+    choices: usize,
+    notes: usize,
 }
 
 /// Heap calls of all visits after the first.
@@ -56,6 +58,8 @@ fn heap_calls_of(snapshot: &Snapshot, seen: &mut Seen) -> u64 {
         seen.no_fills
             .extend(decision.placements.iter().filter_map(|one| one.no_fill).map(|loss| loss.code()));
         seen.offers += decision.ads.iter().filter(|ad| ad.offer.is_some()).count();
+        seen.choices += decision.ads.iter().flat_map(|ad| ad.choices).flatten().count();
+        seen.notes += decision.notes.len();
         seen.several += usize::from(decision.ads.len() > 1);
     }
     total
@@ -64,7 +68,7 @@ fn heap_calls_of(snapshot: &Snapshot, seen: &mut Seen) -> u64 {
 #[test]
 fn ten_thousand_varied_decisions_neither_allocate_nor_free() {
     let bundle = Arc::new(demo());
-    let learned = posteriors(&bundle, 3, 11, |template| template == "autumn_hero");
+    let learned = posteriors(&bundle, 3, 11, |template| template != "house_banner");
     let mut seen = Seen::default();
     for table in [PosteriorTable::default(), learned] {
         let snapshot = Snapshot::new(Arc::clone(&bundle), &table);
@@ -77,6 +81,7 @@ fn ten_thousand_varied_decisions_neither_allocate_nor_free() {
     for code in ["unknown_slot", "suppressed", "outside_schedule", "size_mismatch"] {
         assert!(seen.no_fills.contains(code), "no visit met `{code}`: {:?}", seen.no_fills);
     }
+    assert!(seen.choices > 20 && seen.notes > 50, "{} choices, {} notes", seen.choices, seen.notes);
     assert!(
         seen.offers > 100 && seen.several > 100,
         "{} offers, {} with several ads",

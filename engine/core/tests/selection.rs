@@ -129,7 +129,13 @@ fn without_exploration_only_what_some_draw_prefers_is_shown() {
     let (mut frame, mut scratch) = memory(&snapshot);
     for context in 0..CONTEXTS {
         let ad = ad(&snapshot, context, context as u64, &mut frame, &mut scratch);
-        let shares = support::oracle::propensities(&layout, table.models.first(), 0.0, &ad.context);
+        let shares = support::oracle::propensities(
+            &layout,
+            table.models.first(),
+            0.0,
+            &ad.context,
+            &(0..12).collect::<Vec<_>>(),
+        );
         assert!(shares[ad.combination as usize] > 0.0, "context {context}");
     }
 }

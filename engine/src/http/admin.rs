@@ -13,6 +13,7 @@ use crate::counters::{Shard, family, line, render, single};
 use crate::journal::JournalCounters;
 use crate::server::now_ms;
 use crate::snapshot_cell::SnapshotCell;
+use crate::user_store::UserStore;
 use crate::watch::WatchCounters;
 
 /// What the admin port shows. More text can be added by whoever runs more parts in the same process.
@@ -22,6 +23,7 @@ pub(crate) struct AdminState {
     pub(crate) shards: Arc<[Arc<Shard>]>,
     pub(crate) journal: Arc<JournalCounters>,
     pub(crate) watch: Arc<WatchCounters>,
+    pub(crate) users: Arc<UserStore>,
     pub(crate) more: Arc<dyn Fn(&mut String) + Send + Sync>,
 }
 
@@ -55,6 +57,7 @@ impl AdminState {
         self.render_snapshot(&mut out);
         self.render_journal(&mut out);
         self.watch.render(&mut out);
+        self.users.render(&mut out);
         (self.more)(&mut out);
         out
     }
@@ -92,6 +95,7 @@ impl AdminState {
         family(out, "journal_dropped_total", "counter", "Events that could not be kept, by kind and reason.");
         for (kind, reason, counter) in [
             ("served", "queue_full", &self.journal.served_dropped_queue),
+            ("remembered", "queue_full_or_disk", &self.journal.remembered_dropped),
             ("served", "disk", &self.journal.served_dropped_disk),
             ("refused", "queue_full", &self.journal.events_refused_queue),
             ("refused", "disk", &self.journal.events_refused_disk),

@@ -4,14 +4,15 @@
 //! order of fields and placements is that of the request, so that equal decisions are equal bytes.
 
 use tessera_engine_core::admit::Admitted;
-use tessera_engine_core::decide::{Ad, Decision, PlacementOutcome};
+use tessera_engine_core::decide::{Ad, Decision, Note, PlacementOutcome};
 use tessera_engine_core::explain::Explanation;
 use tessera_engine_core::snapshot::Snapshot;
-use tessera_wire::catalog::{Asset, AssetKind, Catalog, Offer, Template};
+use tessera_wire::catalog::{Asset, Catalog, Offer, Template};
 use tessera_wire::event::{Arm, TouchKind};
 use tessera_wire::signal::NUMBER_SCALE;
 use tessera_wire::token::{Token, sign_into};
 
+use super::contents::Contents;
 use super::context::Responder;
 use super::explanation;
 use super::json::Json;
@@ -72,6 +73,7 @@ impl Answer<'_> {
             self.ad(ad, (first + offset) as u16, json);
         }
         json.close(b']');
+        self.notes(&outcome, json);
         match (outcome.no_fill, ads.first()) {
             (None, Some(ad)) => {
                 json.field("reason", self.reason(ad));
@@ -83,6 +85,52 @@ impl Answer<'_> {
             }
         }
         json.close(b'}');
+    }
+
+    /// Arms of splits and tags that rules report; nothing when they report none.
+    fn notes(&self, outcome: &PlacementOutcome, json: &mut Json<'_>) {
+        let (bundle, notes) = (self.snapshot.bundle(), self.decision.notes_of(outcome));
+        if notes.iter().any(|note| matches!(note, Note::Variant(_))) {
+            json.key("variants");
+            json.open(b'[');
+            for note in notes {
+                let Note::Variant(number) = note else { continue };
+                let (split, arm) = bundle.actions().variants()[*number as usize];
+                json.open(b'{');
+                json.field("split", bundle.word(split));
+                json.field("arm", bundle.word(arm));
+                json.close(b'}');
+            }
+            json.close(b']');
+        }
+        if notes.iter().any(|note| matches!(note, Note::Tag(_))) {
+            json.key("tags");
+            json.open(b'[');
+            for note in notes {
+                let Note::Tag(number) = note else { continue };
+                json.string(bundle.word(bundle.actions().tags()[*number as usize]));
+            }
+            json.close(b']');
+        }
+    }
+
+    /// Arms that bandits of rules chose for the ad; nothing when there are none.
+    fn choices(&self, ad: &Ad, json: &mut Json<'_>) {
+        if ad.choices.iter().all(Option::is_none) {
+            return;
+        }
+        json.key("choices");
+        json.open(b'[');
+        for choice in ad.choices.iter().flatten() {
+            let (bandit, arm) = self.snapshot.bundle().arm_name(choice);
+            json.open(b'{');
+            json.field("bandit", bandit);
+            json.field("arm", arm);
+            json.key("propensity");
+            json.value(|out| append_number(&choice.propensity, out));
+            json.close(b'}');
+        }
+        json.close(b']');
     }
 
     /// The name of the rule that decided.
@@ -115,9 +163,10 @@ impl Answer<'_> {
         }
         json.key("propensity");
         json.value(|out| append_number(&ad.propensity, out));
+        self.choices(ad, json);
         json.field("tier", ad.tier.name());
         json.number_field("priority", ad.priority);
-        append_contents(catalog, template, ad.combination, json);
+        Contents { snapshot: self.snapshot, admitted: self.admitted, ad, template }.append(json);
         self.urls(number, catalog.str(campaign.landing_url), json);
         json.close(b'}');
     }
@@ -169,7 +218,7 @@ fn running_flight<'a>(catalog: &'a Catalog, template: &Template, now_ms: i64) ->
 }
 
 /// Slot names with the assets of a combination number.
-fn chosen_assets<'a>(
+pub(super) fn chosen_assets<'a>(
     catalog: &'a Catalog,
     template: &'a Template,
     number: u32,
@@ -191,31 +240,6 @@ fn append_combination(catalog: &Catalog, template: &Template, number: u32, json:
         json.string(catalog.str(asset.id));
     }
     json.close(b'}');
-}
-
-fn append_contents(catalog: &Catalog, template: &Template, number: u32, json: &mut Json<'_>) {
-    json.key("contents");
-    json.open(b'[');
-    json.open(b'{');
-    json.field("type", "slots");
-    json.field("template", catalog.str(template.id));
-    json.key("data");
-    json.open(b'{');
-    for (slot, asset) in chosen_assets(catalog, template, number) {
-        json.foreign_key(slot);
-        match asset.kind {
-            AssetKind::Text => json.string(catalog.str(asset.content)),
-            AssetKind::Image => {
-                json.open(b'{');
-                json.field("url", catalog.str(asset.content));
-                json.field("alt", catalog.str(asset.alt));
-                json.close(b'}');
-            }
-        }
-    }
-    json.close(b'}');
-    json.close(b'}');
-    json.close(b']');
 }
 
 fn append_offer(catalog: &Catalog, offer: &Offer, now_ms: i64, json: &mut Json<'_>) {
@@ -254,14 +278,14 @@ fn append_hex(number: u128, out: &mut Vec<u8>) {
 }
 
 /// The shortest text that reads back as the same number; our numbers are finite.
-fn append_number(number: &impl serde::Serialize, out: &mut Vec<u8>) {
+pub(super) fn append_number(number: &impl serde::Serialize, out: &mut Vec<u8>) {
     if serde_json::to_writer(&mut *out, number).is_err() {
         debug_assert!(false, "INVARIANT: numbers always encode");
         out.push(b'0');
     }
 }
 
-fn append_display(value: &impl std::fmt::Display, out: &mut Vec<u8>) {
+pub(super) fn append_display(value: &impl std::fmt::Display, out: &mut Vec<u8>) {
     use std::io::Write;
     // Writing to a Vec cannot fail.
     let _ = write!(out, "{value}");

@@ -185,6 +185,7 @@ impl Responder {
         device: &DeviceBody<'_>,
         enriched: &Enriched<'_>,
         declared_country: Option<&str>,
+        is_suppressed: bool,
     ) -> Outcome {
         let country = declared_country.filter(|_| enriched.is_trusted_caller).or(enriched.country);
         let inputs = ConsentInputs {
@@ -199,6 +200,7 @@ impl Responder {
             lmt: device.lmt.is_set(),
             country,
             own: super::decide::own_consent(&body.purposes),
+            is_suppressed,
             is_caller_trusted: enriched.is_trusted_caller,
             ..ConsentInputs::default()
         };

@@ -6,25 +6,27 @@ use hyper::StatusCode;
 use hyper::header::AUTHORIZATION;
 use tessera_engine_core::admit::admit;
 use tessera_engine_core::consent::OwnConsent;
-use tessera_engine_core::decide::{Ad, Decision, decide};
+use tessera_engine_core::decide::{Ad, Decision, Note, decide};
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::hash::sticky_key;
 use tessera_engine_core::signals::{
     Behaviour, Device, LocalTime, Money, PlacementRequest, RawSignals, Value,
 };
 use tessera_engine_core::snapshot::Snapshot;
-use tessera_wire::event::{NONE, Served};
+use tessera_wire::event::{NONE, Remembered, Served};
 use tessera_wire::signal::Gates;
 
 use smallvec::SmallVec;
 
 use super::answer::Answer;
 use super::context::{Arrival, Enriched, Memory, Responder, Worker};
+use super::notes::{first_of, notes_of};
 use super::problem::Problem;
 use super::request::{self, DecideBody, FreeValues};
+use super::what_if;
 use crate::counters::Refusal;
 use crate::snapshot_cell::Live;
-use crate::user_store::{CountKey, UserView};
+use crate::user_store::{Change, CountKey, UserView, record};
 
 impl Responder {
     /// Answers one decide request into `out`.
@@ -46,7 +48,9 @@ impl Responder {
         let mut is_logged = true;
         let summary = self.respond(live, arrival, bytes, memory, out, &mut |shown| {
             is_logged &= journal.served(shown.served);
-            self.count_impression(live, &shown);
+            if let Some(remembered) = self.count_impression(live, &shown) {
+                journal.remembered(remembered);
+            }
         })?;
         if !is_logged {
             shard.unlogged();
@@ -57,13 +61,15 @@ impl Responder {
     }
 
     /// Adds what was shown to what the visitor's caps and counters read. The very next decision sees it.
-    fn count_impression(&self, live: &Live, shown: &Shown<'_>) {
+    fn count_impression(&self, live: &Live, shown: &Shown<'_>) -> Option<Remembered> {
         if shown.counted_subject == 0 || !live.plan().counts_impressions() {
-            return;
+            return None;
         }
         let mut keys: SmallVec<[CountKey; 8]> = SmallVec::new();
         live.plan().impression_keys(live.bundle().catalog(), shown.ad, |key| keys.push(key));
         self.users.count_all(shown.counted_subject, &keys, shown.served.at_ms);
+        let is_counted = !keys.is_empty() && !self.users.is_suppressed(shown.counted_subject);
+        is_counted.then(|| record(shown.counted_subject, Change::Other, &keys, shown.served.at_ms))
     }
 
     /// The pure part of [`Self::decide`]: no clock, no randomness, no counters, nothing remembered.
@@ -76,18 +82,33 @@ impl Responder {
         out: &mut Vec<u8>,
         emit: &mut dyn FnMut(Shown<'_>),
     ) -> Result<Summary, Problem> {
-        let body = request::parse(bytes)?;
-        if body.options.explain {
+        self.respond_to(live, arrival, &request::parse(bytes)?, memory, out, emit)
+    }
+
+    /// [`Self::respond`] to a body that was read. A what-if is answered and leaves no trace.
+    pub(super) fn respond_to(
+        &self,
+        live: &Live,
+        arrival: &Arrival<'_>,
+        body: &DecideBody<'_>,
+        memory: &mut Memory,
+        out: &mut Vec<u8>,
+        emit: &mut dyn FnMut(Shown<'_>),
+    ) -> Result<Summary, Problem> {
+        let is_what_if = body.options.is_what_if || body.options.at_time.is_some();
+        if body.options.explain || is_what_if {
             self.authorize_explain(arrival)?;
         }
+        let arrival = &what_if::at_time(arrival, body)?;
         let geography = self.geography.load();
         let enriched = self.enrich(arrival, &body.device, geography.as_deref());
-        let subject = identity_of(&body).map_or(0, |(kind, id)| self.keys.subject_key(kind, id));
+        let subject = identity_of(body).map_or(0, |(kind, id)| self.keys.subject_key(kind, id));
         let declared = body.geo.country.as_ref().map(|country| country.0.as_ref());
-        let outcome = self.consent(arrival, &body.consent, &body.device, &enriched, declared);
-        let formats = formats_of(&body);
-        let placements = placements_of(&body, &formats);
-        let context = context_of(&body);
+        let is_suppressed = subject != 0 && self.users.is_suppressed(subject);
+        let outcome = self.consent(arrival, &body.consent, &body.device, &enriched, declared, is_suppressed);
+        let formats = formats_of(body);
+        let placements = placements_of(body, &formats);
+        let context = context_of(body);
         let device = self.device(arrival, &body.device, &mut memory.devices);
         let seed = match &body.request_id {
             Some(id) => xxhash_rust::xxh3::xxh3_64(id.0.as_bytes()),
@@ -95,7 +116,7 @@ impl Responder {
         };
         let zones = self.zones.load();
         memory.user.clear();
-        if subject != 0 && live.plan().reads_anything() && !self.users.is_suppressed(subject) {
+        if subject != 0 && live.plan().reads_anything() && !is_suppressed {
             let midnight_ms = midnight_ms(arrival.now_ms, enriched.local_time);
             self.users.read(subject, live.plan(), arrival.now_ms, midnight_ms, &mut memory.user);
         }
@@ -105,7 +126,7 @@ impl Responder {
             request_key: seed,
             features: &memory.user.features,
             behaviour: behaviour_of(&memory.user, arrival.now_ms),
-            ..self.raw_signals(&body, &enriched, device, &context, &memory.user)
+            ..self.raw_signals(body, &enriched, device, &context, &memory.user)
         };
         let program = live.bundle().program();
         let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame);
@@ -115,13 +136,17 @@ impl Responder {
         let may_count = admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test;
         let counted_subject = if may_count { subject } else { 0 };
         for (number, ad) in decision.ads.iter().enumerate() {
-            let served = served(live, arrival, &admitted, ad, number as u16);
+            if is_what_if {
+                break;
+            }
+            let notes = notes_of(&decision, number);
+            let served = served(live, arrival, &admitted, (ad, number as u16), notes);
             emit(Shown { served, ad, counted_subject });
         }
         let answer = Answer {
             responder: self,
             snapshot: live,
-            body: &body,
+            body,
             admitted: &admitted,
             decision,
             explanation: explanation.as_ref(),
@@ -132,14 +157,20 @@ impl Responder {
         Ok(Summary::of(&decision, admitted.mode()))
     }
 
-    fn authorize_explain(&self, arrival: &Arrival<'_>) -> Result<(), Problem> {
-        let key = arrival.header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        if key == Some(self.keys.explain.as_str()) {
+    /// Is the caller's key this one? What is compared are hashes, in constant time.
+    pub(super) fn authorize(&self, arrival: &Arrival<'_>, key: &str, detail: &str) -> Result<(), Problem> {
+        let given = arrival.header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+        if given.is_some_and(|given| blake3::hash(given.as_bytes()) == blake3::hash(key.as_bytes())) {
             return Ok(());
         }
-        let detail = "`options.explain` needs the explain key in an `Authorization: Bearer` header";
-        let status = StatusCode::UNAUTHORIZED;
-        Err(Problem::new(status, Refusal::Unauthorized, "explain_needs_key", detail).at("/options/explain"))
+        let detail = format!("{detail} in an `Authorization: Bearer` header");
+        Err(Problem::new(StatusCode::UNAUTHORIZED, Refusal::Unauthorized, "key_needed", detail))
+    }
+
+    fn authorize_explain(&self, arrival: &Arrival<'_>) -> Result<(), Problem> {
+        let authorized =
+            self.authorize(arrival, &self.keys.explain, "`options.explain` needs the explain key");
+        authorized.map_err(|problem| problem.coded("explain_needs_key").at("/options/explain"))
     }
 
     fn raw_signals<'a>(
@@ -298,8 +329,8 @@ fn served(
     snapshot: &Snapshot,
     arrival: &Arrival<'_>,
     admitted: &tessera_engine_core::admit::Admitted<'_>,
-    ad: &tessera_engine_core::decide::Ad,
-    number: u16,
+    (ad, number): (&Ad, u16),
+    notes: &[Note],
 ) -> Served {
     let template = &snapshot.bundle().catalog().templates[ad.template.index()];
     Served {
@@ -314,6 +345,15 @@ fn served(
         combination: ad.combination,
         offer: ad.offer.map_or(NONE, |offer| offer.0),
         rule: ad.rule.unwrap_or(NONE),
+        choices: ad.choices,
+        variants: first_of(notes, |note| match note {
+            Note::Variant(number) => Some(number),
+            Note::Tag(_) => None,
+        }),
+        tags: first_of(notes, |note| match note {
+            Note::Tag(number) => Some(number),
+            Note::Variant(_) => None,
+        }),
         arm: ad.arm,
         tier: ad.tier,
         mode: admitted.mode(),

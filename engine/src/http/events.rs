@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
-use tessera_wire::event::{Behaviour, Event, TouchKind};
+use tessera_wire::event::{Behaviour, Event, Remembered, TouchKind};
 use tessera_wire::signal::Gates;
 use tessera_wire::token::TokenBuffer;
 
@@ -19,6 +19,7 @@ use super::problem::Problem;
 use super::request::{ConsentBody, DeviceBody, Str, parse_json};
 use super::touch::{currency, touch_event};
 use crate::limits::{EVENT_TEXT_BYTES_MAX, EVENTS_PER_BATCH_MAX, MESSAGE_ID_BYTES_MAX};
+use crate::user_store::{Change, record};
 
 #[derive(Debug, Deserialize)]
 struct EventsBody<'a> {
@@ -72,18 +73,6 @@ struct Rejected {
     code: &'static str,
 }
 
-/// A behaviour event of a visitor who allows a profile.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Remembered {
-    subject: u128,
-    /// Its canonical name.
-    name: String,
-    product_id: String,
-    value: Option<(i64, [u8; 3])>,
-    items: Option<u16>,
-    at_ms: i64,
-}
-
 /// A read batch: what to write, and what to answer once it is written.
 pub(crate) struct Batch {
     pub(crate) events: Box<[Event]>,
@@ -105,7 +94,7 @@ impl Responder {
         let geography = self.geography.load();
         let device = DeviceBody::default();
         let enriched = self.enrich(arrival, &device, geography.as_deref());
-        let gates = self.consent(arrival, &body.consent, &device, &enriched, None).gates;
+        let gates = self.consent(arrival, &body.consent, &device, &enriched, None, false).gates;
         let mut reader = Reader {
             responder: self,
             arrival,
@@ -123,18 +112,24 @@ impl Responder {
                 Err(code) => answer.rejected.push(Rejected { index, code }),
             }
         }
-        let behaviours = (reader.events.len() - reader.touches.len()) as u64;
+        let behaviours = reader.seen.len() as u64;
         let Reader { events, touches, remembered, .. } = reader;
         Ok(Batch { events: events.into(), touches, behaviours, remembered, answer })
     }
 
     /// Changes what is known of visitors. Call when the events are in the journal.
     pub(crate) fn remember(&self, remembered: &[Remembered]) {
-        let live = self.snapshots.load();
-        for event in remembered {
-            let key = live.as_ref().and_then(|live| live.plan().behaviour_key(&event.name));
-            let details = Details { product_id: &event.product_id, value: event.value, items: event.items };
-            self.users.apply(event.subject, change(&event.name, details), key, event.at_ms);
+        remembered.iter().for_each(|record| self.users.apply_record(record));
+    }
+}
+
+impl Responder {
+    /// The subject key of whoever is named, 0 for nobody.
+    fn subject_of(&self, user_id: Option<&Str<'_>>, anonymous_id: Option<&Str<'_>>) -> u128 {
+        match (user_id, anonymous_id) {
+            (Some(id), _) => self.keys.subject_key("id", &id.0),
+            (None, Some(id)) => self.keys.subject_key("anonymous_id", &id.0),
+            (None, None) => 0,
         }
     }
 }
@@ -210,25 +205,21 @@ impl<'a> Reader<'a> {
         if subject == 0 || !self.gates.covers(Gates::ADS_PROFILE_WRITE) {
             return;
         }
-        let currency = currency_of(event);
-        let value = event.properties.value_micros.map(|value| (value, currency));
-        self.remembered.push(Remembered {
-            subject,
-            name: name.to_owned(),
-            product_id: product_id.to_owned(),
-            value,
-            items: event.properties.items,
-            at_ms: self.arrival.now_ms,
-        });
+        let value = event.properties.value_micros.map(|value| (value, currency_of(event)));
+        let change = change(name, Details { product_id, value, items: event.properties.items });
+        let live = self.responder.snapshots.load();
+        let key = live.as_ref().and_then(|live| live.plan().behaviour_key(name));
+        if change != Change::Other || key.is_some() {
+            let record = record(subject, change, key.as_slice(), self.arrival.now_ms);
+            self.events.push(Event::Remembered(record.clone()));
+            self.remembered.push(record);
+        }
     }
 
     fn subject(&self, event: &EventBody<'_>) -> u128 {
-        let keys = &self.responder.keys;
-        match (&event.user_id, &event.anonymous_id) {
-            (Some(id), _) => keys.subject_key("id", &id.0),
-            (None, Some(id)) => keys.subject_key("anonymous_id", &id.0),
-            (None, None) => 0,
-        }
+        let subject = self.responder.subject_of(event.user_id.as_ref(), event.anonymous_id.as_ref());
+        // Nothing that happens is about an erased visitor any more.
+        if self.responder.users.is_suppressed(subject) { 0 } else { subject }
     }
 }
 

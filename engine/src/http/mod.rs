@@ -10,14 +10,18 @@ pub(crate) mod admin;
 mod answer;
 pub(crate) mod behaviour;
 mod body;
+mod contents;
 pub(crate) mod context;
 pub(crate) mod decide;
+pub(crate) mod erase;
 pub(crate) mod events;
 mod explanation;
 mod json;
+mod notes;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod router;
 #[cfg(test)]
 mod testing;
 pub(crate) mod touch;
+mod what_if;

@@ -47,6 +47,12 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, Refusal::BadRequest, code, detail)
     }
 
+    /// With a more precise code.
+    pub(crate) fn coded(mut self, code: &'static str) -> Problem {
+        self.code = code;
+        self
+    }
+
     pub(crate) fn at(mut self, pointer: impl Into<String>) -> Problem {
         self.pointer = pointer.into();
         self

@@ -156,6 +156,11 @@ pub(crate) struct ConsentBody<'a> {
 pub(crate) struct OptionsBody {
     pub(crate) explain: bool,
     pub(crate) test: bool,
+    /// Decide as of this time: RFC 3339.
+    pub(crate) at_time: Option<String>,
+    /// Only asked, not served: nothing is counted, remembered or written down. The address says so, never the body.
+    #[serde(skip)]
+    pub(crate) is_what_if: bool,
 }
 
 /// A flag that may come as a boolean or, as OpenRTB sends it, as a number.

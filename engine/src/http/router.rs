@@ -86,9 +86,19 @@ impl Handler {
                 answer
             }
             (&Method::GET, "/v1/decide") => self.decide(&arrival, &query_body(query)?),
+            (&Method::POST, "/v1/explain") => {
+                let bytes = body::read(body).await?;
+                let mut out = Vec::with_capacity(ANSWER_BYTES);
+                self.responder.what_if(&arrival, &bytes, &mut self.worker.borrow_mut(), &mut out)?;
+                Ok(json(StatusCode::OK, out))
+            }
             (&Method::POST, "/v1/events") => {
                 let bytes = body::read(body).await?;
                 self.events(&arrival, &bytes).await
+            }
+            (&Method::POST, "/v1/subjects/erase") => {
+                let bytes = body::read(body).await?;
+                self.erase(&arrival, &bytes).await
             }
             (&Method::GET | &Method::POST, _) if path.starts_with("/e/") => {
                 self.record(self.responder.touch(&path[3..], query, arrival.headers, arrival.now_ms)?).await
@@ -128,6 +138,14 @@ impl Handler {
             self.responder.remember(&batch.remembered);
         }
         Ok(json(ACCEPTED, encode(&batch.answer)))
+    }
+
+    async fn erase(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
+        let erasure = self.responder.erase(arrival, bytes)?;
+        // Forgotten at once; the journal only makes it last.
+        self.responder.remember(&erasure.records);
+        self.append(erasure.events(), &[], 0).await.map_err(Problem::journal)?;
+        Ok(json(StatusCode::OK, serde_json::to_vec(&erasure.answer).unwrap_or_default()))
     }
 
     /// Resolves when the events are in the journal.

@@ -49,6 +49,7 @@ struct Batch {
     bytes: Vec<u8>,
     records: u64,
     served: u64,
+    remembered: u64,
     acknowledged: u64,
     done: Vec<Acknowledgement>,
 }
@@ -113,6 +114,7 @@ impl Drain {
         let is_ready = self.prepare();
         let entries = self.collect();
         self.write_batch(is_ready);
+        self.counters.next_sequence.store(self.segments.next_sequence(), Ordering::Relaxed);
         self.release();
         entries
     }
@@ -195,6 +197,7 @@ impl Drain {
             count(&self.counters.bytes, self.batch.bytes.len() as u64);
         } else {
             count(&self.counters.served_dropped_disk, self.batch.served);
+            count(&self.counters.remembered_dropped, self.batch.remembered);
             count(&self.counters.events_refused_disk, self.batch.acknowledged);
         }
         match backlog.filter(|_| is_written) {
@@ -261,8 +264,12 @@ impl Batch {
                 self.served += 1;
                 self.push_event(first_sequence, &Event::Served(served));
             }
+            Entry::Remembered(remembered) => {
+                self.remembered += 1;
+                self.push_event(first_sequence, &Event::Remembered(remembered));
+            }
             Entry::Acknowledged { events, done } => {
-                self.acknowledged += events.len() as u64;
+                self.acknowledged += told(&events);
                 for event in &events {
                     self.push_event(first_sequence, event);
                 }
@@ -280,8 +287,14 @@ impl Batch {
         self.bytes.clear();
         self.records = 0;
         self.served = 0;
+        self.remembered = 0;
         self.acknowledged = 0;
     }
+}
+
+/// Events that their sender was told about; what they change in what is remembered only accompanies them.
+pub(super) fn told(events: &[Event]) -> u64 {
+    events.iter().filter(|event| !matches!(event, Event::Remembered(_))).count() as u64
 }
 
 fn answer(acknowledgements: &mut Vec<Acknowledgement>, result: Result<(), AppendError>) {

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tessera_wire::event::{Event, Generation, Served};
+use tessera_wire::event::{Event, Generation, Remembered, Served};
 use tokio::sync::oneshot;
 
 use crate::limits::{RING_ENTRIES, RING_RESERVED_FOR_TOUCHES};
@@ -75,6 +75,10 @@ pub struct JournalCounters {
     pub bytes: AtomicU64,
     /// Served ads that found the ring full.
     pub served_dropped_queue: AtomicU64,
+    /// Changes of remembered visitors that found the ring full or were refused by the disk: they live in memory only.
+    pub remembered_dropped: AtomicU64,
+    /// Sequence number of the next record.
+    pub next_sequence: AtomicU64,
     /// Served ads that the disk refused.
     pub served_dropped_disk: AtomicU64,
     /// Touches and behaviour that found the ring full; their senders were told.
@@ -94,6 +98,7 @@ type Acknowledgement = oneshot::Sender<Result<(), AppendError>>;
 /// What travels through a ring.
 pub(crate) enum Entry {
     Served(Served),
+    Remembered(Remembered),
     Acknowledged { events: Box<[Event]>, done: Acknowledgement },
 }
 
@@ -115,6 +120,14 @@ impl WorkerJournal {
         true
     }
 
+    /// Hands over a change of a remembered visitor without waiting; a full ring drops it and counts it.
+    pub fn remembered(&mut self, remembered: Remembered) {
+        let has_room = self.ring.slots() > RING_RESERVED_FOR_TOUCHES;
+        if !has_room || self.ring.push(Entry::Remembered(remembered)).is_err() {
+            count(&self.counters.remembered_dropped, 1);
+        }
+    }
+
     /// Hands over events; the receiver resolves once they have been written.
     ///
     /// # Errors
@@ -123,7 +136,7 @@ impl WorkerJournal {
         &mut self,
         events: Box<[Event]>,
     ) -> Result<oneshot::Receiver<Result<(), AppendError>>, AppendError> {
-        let count_of_events = events.len() as u64;
+        let count_of_events = drain::told(&events);
         let (done, receiver) = oneshot::channel();
         if self.ring.push(Entry::Acknowledged { events, done }).is_err() {
             count(&self.counters.events_refused_queue, count_of_events);
@@ -180,6 +193,7 @@ impl Journal {
     pub fn open(config: &JournalConfig, clock: fn() -> i64) -> std::io::Result<Opened> {
         let segments = SegmentWriter::open(&config.directory, config.node, clock())?;
         let counters = Arc::new(JournalCounters::default());
+        counters.next_sequence.store(segments.next_sequence(), Ordering::Relaxed);
         let stop = Arc::new(AtomicBool::new(false));
         let (producers, consumers): (Vec<_>, Vec<_>) =
             (0..config.workers).map(|_| rtrb::RingBuffer::new(RING_ENTRIES)).unzip();
@@ -249,6 +263,9 @@ mod tests {
             combination: 0,
             offer: 0,
             rule: 0,
+            choices: [None; 3],
+            variants: [None; 4],
+            tags: [None; 4],
             arm: Arm::Personalized,
             tier: Tier::Full,
             mode: Mode::Full,

@@ -5,6 +5,7 @@
 //! feature reads and which keys each served ad adds to.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use tessera_engine_core::decide::Ad;
@@ -17,39 +18,44 @@ use crate::limits::COUNT_KEYS_MAX;
 
 /// All keys that were ever counted here, by text.
 #[derive(Debug, Default)]
-pub struct KeyRegistry(Mutex<HashMap<Box<str>, CountKey>>);
+pub struct KeyRegistry(Mutex<Keys>);
+
+#[derive(Debug, Default)]
+struct Keys {
+    by_text: HashMap<Box<str>, CountKey>,
+    /// Where new keys are written before they are used.
+    file: Option<std::fs::File>,
+}
 
 impl KeyRegistry {
-    /// The keys as they were saved, in number order.
-    pub fn restored(texts: Vec<String>) -> KeyRegistry {
+    /// The keys as they were saved, in number order; `file` gets a line for each new one.
+    pub(super) fn kept(texts: Vec<String>, file: std::fs::File) -> KeyRegistry {
         let keys = texts.into_iter().zip(0..).map(|(text, number)| (text.into(), CountKey(number)));
-        KeyRegistry(Mutex::new(keys.collect()))
-    }
-
-    /// The texts in number order.
-    pub fn texts(&self) -> Vec<String> {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut texts: Vec<(CountKey, String)> =
-            keys.iter().map(|(text, key)| (*key, text.to_string())).collect();
-        texts.sort_unstable();
-        texts.into_iter().map(|(_, text)| text).collect()
+        KeyRegistry(Mutex::new(Keys { by_text: keys.collect(), file: Some(file) }))
     }
 
     /// The key of this text; `None` when there are too many already.
     fn key(&self, text: String) -> Option<CountKey> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = keys.get(text.as_str()) {
+        if let Some(key) = keys.by_text.get(text.as_str()) {
             return Some(*key);
         }
-        if keys.len() >= COUNT_KEYS_MAX {
+        if keys.by_text.len() >= COUNT_KEYS_MAX {
             tracing::error!(
                 limit = COUNT_KEYS_MAX,
                 "too many counted things; a cap or counter does not work"
             );
             return None;
         }
-        let key = CountKey(keys.len() as u32);
-        keys.insert(text.into(), key);
+        if let Some(file) = &mut keys.file {
+            let written = file.write_all(format!("{}\n", text.replace('\n', " ")).as_bytes());
+            if let Err(error) = written.and_then(|()| file.sync_data()) {
+                // Counting goes on; only a restart before the next good write may mix this one up with another.
+                tracing::error!(%error, "a new counter's name cannot be written");
+            }
+        }
+        let key = CountKey(keys.by_text.len() as u32);
+        keys.by_text.insert(text.into(), key);
         Some(key)
     }
 }

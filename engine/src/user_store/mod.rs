@@ -6,10 +6,13 @@
 //!
 //! Cost: reading is one look-up under a shard's read lock, held while a few fields are copied and at most
 //! [`STAMPS_PER_VISITOR_MAX`](crate::limits::STAMPS_PER_VISITOR_MAX) stamps are scanned per feature. There are
-//! [`SHARDS`] shards, so that neither writers nor the sweep are in anybody's way.
+//! a thousand shards, so that neither writers nor the sweep are in anybody's way.
 //! Not here: what is counted (`keys`), saving and restoring (`persist`).
 
+pub(crate) mod housekeeping;
 mod keys;
+mod persist;
+mod records;
 mod state;
 
 use std::collections::HashSet;
@@ -17,12 +20,16 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
+use tessera_wire::event::{NONE, Remembered};
 use tessera_wire::program::Window;
 
+use crate::counters::{family, line};
 use crate::journal::count;
 use crate::limits::{ABANDONED_AFTER_SECS, VISITOR_TTL_SECS};
 
 pub use keys::{CountPlan, KeyRegistry};
+pub use persist::{Restored, VisitorFiles};
+pub(crate) use records::record;
 use state::UserState;
 pub use state::{Cart, Change, CountKey, Recency};
 
@@ -93,11 +100,11 @@ impl UserView {
 
 impl UserStore {
     /// An empty store of at most about `bytes_max` bytes.
-    pub fn new(bytes_max: usize) -> UserStore {
+    pub fn new(bytes_max: usize, keys: KeyRegistry) -> UserStore {
         UserStore {
             users: DashMap::with_hasher_and_shard_amount(ahash::RandomState::default(), SHARDS),
             suppressed: RwLock::default(),
-            keys: KeyRegistry::default(),
+            keys,
             bytes: AtomicUsize::new(0),
             bytes_max,
             counters: StoreCounters::default(),
@@ -107,6 +114,24 @@ impl UserStore {
     /// What was done so far.
     pub fn counters(&self) -> &StoreCounters {
         &self.counters
+    }
+
+    /// Appends what the metrics page says of visitors.
+    pub(crate) fn render(&self, out: &mut String) {
+        family(out, "visitors_remembered", "gauge", "Visitors of whom something is remembered.");
+        line(out, "visitors_remembered", self.len() as u64);
+        family(out, "visitors_bytes", "gauge", "Estimated memory for what is remembered of visitors.");
+        line(out, "visitors_bytes", self.bytes() as u64);
+        family(out, "visitors_forgotten_total", "counter", "Visitors forgotten, by reason.");
+        let StoreCounters { evicted, expired, refused, truncated, erased } = &self.counters;
+        for (reason, counter) in [("memory", evicted), ("expired", expired), ("erased", erased)] {
+            let name = format!("visitors_forgotten_total{{reason=\"{reason}\"}}");
+            line(out, &name, counter.load(Ordering::Relaxed));
+        }
+        family(out, "visitors_refused_total", "counter", "Visitors not remembered because memory was full.");
+        line(out, "visitors_refused_total", refused.load(Ordering::Relaxed));
+        family(out, "visitor_stamps_dropped_total", "counter", "Counted events dropped before their time.");
+        line(out, "visitor_stamps_dropped_total", truncated.load(Ordering::Relaxed));
     }
 
     /// Visitors remembered.
@@ -162,6 +187,20 @@ impl UserStore {
         });
     }
 
+    /// Applies a record as it was made here just now.
+    pub(crate) fn apply_record(&self, record: &Remembered) {
+        let Some(change) = records::change_of(&record.change) else {
+            self.forget(record.subject);
+            return;
+        };
+        self.update(record.subject, |user, counters| {
+            user.apply(change, secs(record.at_ms));
+            let keys = record.counted.iter().filter(|key| **key != NONE);
+            let truncated = keys.filter(|key| user.count(CountKey(**key), secs(record.at_ms))).count();
+            count(&counters.truncated, truncated as u64);
+        });
+    }
+
     /// Counts one event under several keys.
     pub fn count_all(&self, subject: u128, keys: &[CountKey], at_ms: i64) {
         if keys.is_empty() {
@@ -195,6 +234,29 @@ impl UserStore {
         self.bytes.fetch_add(user.bytes().wrapping_sub(before), Ordering::Relaxed);
     }
 
+    /// Everybody who is remembered now.
+    fn subjects(&self) -> Vec<u128> {
+        self.users.iter().map(|user| *user.key()).collect()
+    }
+
+    /// Shows one visitor, whose shard is locked meanwhile.
+    fn visit<T>(&self, subject: u128, visit: impl FnOnce(&UserState) -> T) -> Option<T> {
+        self.users.get(&subject).map(|user| visit(&user))
+    }
+
+    /// Puts a restored visitor in place.
+    fn put(&self, subject: u128, user: UserState) {
+        self.bytes.fetch_add(user.bytes(), Ordering::Relaxed);
+        if let Some(old) = self.users.insert(subject, Box::new(user)) {
+            self.bytes.fetch_sub(old.bytes(), Ordering::Relaxed);
+        }
+    }
+
+    fn suppressed(&self) -> Vec<u128> {
+        let suppressed = self.suppressed.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        suppressed.iter().copied().collect()
+    }
+
     /// Was this subject erased? Then nothing is known of it, and nothing is remembered.
     pub fn is_suppressed(&self, subject: u128) -> bool {
         let suppressed = self.suppressed.read().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -216,8 +278,7 @@ impl UserStore {
     /// for longest. Call now and then, off the request path.
     pub fn sweep(&self, now_ms: i64) {
         let expiry = secs(now_ms).saturating_sub(VISITOR_TTL_SECS);
-        let is_tight = self.bytes() >= self.bytes_max / 10 * 9;
-        let cutoff = if is_tight { self.cutoff().max(expiry) } else { expiry };
+        let cutoff = if self.is_nearly_full() { self.cutoff().max(expiry) } else { expiry };
         let (mut expired, mut evicted, mut freed) = (0, 0, 0);
         self.users.retain(|_, user| {
             let keeps = user.seen_secs > cutoff;
@@ -230,6 +291,11 @@ impl UserStore {
         self.bytes.fetch_sub(freed, Ordering::Relaxed);
         count(&self.counters.expired, expired);
         count(&self.counters.evicted, evicted);
+    }
+
+    /// Is a sweep due because of memory?
+    fn is_nearly_full(&self) -> bool {
+        self.bytes() >= self.bytes_max / 10 * 9
     }
 
     /// A time before which about a fifth of the visitors were seen last.
@@ -273,7 +339,7 @@ mod tests {
 
     #[test]
     fn windows_roll_and_today_starts_at_the_visitors_midnight() {
-        let store = UserStore::new(1 << 20);
+        let store = UserStore::new(1 << 20, KeyRegistry::default());
         let last_two_hours = feature("search", Window::LastMs(2 * HOUR_MS));
         let plan = plan(&store, vec![last_two_hours, feature("search", Window::Today)]);
         let key = plan.behaviour_key("search");
@@ -288,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_cart_is_abandoned_when_left_alone_or_declared_so() {
-        let store = UserStore::new(1 << 20);
+        let store = UserStore::new(1 << 20, KeyRegistry::default());
         let plan = plan(&store, Vec::new());
         store.apply(1, Change::Cart { value: Some((50, *b"EUR")), items: None }, None, NOW_MS);
         let after = |ms| view(&store, 1, &plan, NOW_MS).cart_abandoned_ms(NOW_MS + ms);
@@ -300,7 +366,7 @@ mod tests {
 
     #[test]
     fn erased_visitors_are_forgotten_and_not_remembered_again() {
-        let store = UserStore::new(1 << 20);
+        let store = UserStore::new(1 << 20, KeyRegistry::default());
         let plan = plan(&store, Vec::new());
         store.apply(7, Change::Purchase, None, NOW_MS);
         assert_eq!(view(&store, 7, &plan, NOW_MS).purchases, Some(1));
@@ -312,7 +378,7 @@ mod tests {
 
     #[test]
     fn memory_has_a_hard_bound_and_the_longest_unseen_go_first() {
-        let store = UserStore::new(100_000);
+        let store = UserStore::new(100_000, KeyRegistry::default());
         for subject in 1..=5_000u128 {
             store.apply(subject, Change::Search, None, NOW_MS + subject as i64 * 1_000);
         }
@@ -332,7 +398,7 @@ mod tests {
 
     #[test]
     fn concurrent_writers_lose_nothing() {
-        let store = UserStore::new(64 << 20);
+        let store = UserStore::new(64 << 20, KeyRegistry::default());
         let plan = plan(&store, vec![feature("search", Window::LastMs(HOUR_MS))]);
         let key = plan.behaviour_key("search");
         std::thread::scope(|scope| {
@@ -349,16 +415,5 @@ mod tests {
         assert!(counts.iter().all(|count| *count == Some(80)), "{counts:?}");
         let exact: usize = store.users.iter().map(|user| user.bytes()).sum();
         assert_eq!(store.bytes(), exact);
-    }
-
-    #[test]
-    fn key_numbers_survive_a_restart() {
-        let first = UserStore::new(1 << 20);
-        let old = plan(&first, vec![feature("a", Window::Today), feature("b", Window::Today)]);
-        let mut second = UserStore::new(1 << 20);
-        second.keys = KeyRegistry::restored(first.keys.texts());
-        let new = plan(&second, vec![feature("b", Window::Today), feature("c", Window::Today)]);
-        assert_eq!(new.behaviour_key("b"), old.behaviour_key("b"));
-        assert_eq!(new.behaviour_key("c"), Some(CountKey(2)));
     }
 }

@@ -10,6 +10,8 @@ use super::contest::Contest;
 
 /// Conjunctions tried per rule before it is taken to overlap with nothing.
 const TRIALS_MAX: usize = 8;
+/// Conjunctions looked at per rule; in a group in which all pairs are compatible most may show the same thing.
+const LOOKS_MAX: usize = 256;
 
 /// Two source rules, and a visitor that both want.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,13 +62,20 @@ fn search(
     let rows = Rows::compatible(program.program(), boxes, &contest.conjunctions[start..end]);
     let mut compatible = Vec::new();
     for (number, entrant) in group.zip(entrants) {
-        let mut trials = 0;
+        if !entrant.effects.shows {
+            continue;
+        }
+        let (mut trials, mut looks) = (0, 0);
         'own: for own in entrant.conjunctions.clone() {
             rows.meet(contest.conjunctions[own], &mut compatible);
             for at in ones(&compatible, entrant.conjunctions.end - start, end - start) {
                 let rival = &contest.entrants[contest.owners[start + at]];
                 let rules = [contest.entrants[number].rule, rival.rule];
-                if !are_rivals(program.program(), rules) {
+                looks += 1;
+                if looks == LOOKS_MAX {
+                    break 'own;
+                }
+                if !rival.effects.shows || !are_rivals(program.program(), rules) {
                     continue;
                 }
                 let conjunctions = [contest.conjunctions[own], contest.conjunctions[start + at]];

@@ -211,7 +211,7 @@ impl Frame {
     }
 
     #[inline]
-    fn slot(&self, signal: SignalId) -> Slot {
+    pub(crate) fn slot(&self, signal: SignalId) -> Slot {
         self.slots.get(signal.0 as usize).copied().unwrap_or(Slot::Unknown)
     }
 

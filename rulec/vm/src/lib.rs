@@ -7,7 +7,10 @@
 //!   value to read, so nothing behind it can change a result.
 //! * [`evaluate`] and the setters of [`Frame`] allocate nothing once their buffers fit the program.
 //!
-//! Cost: one step per branch taken (a few nanoseconds), each literal tested at most once per evaluation.
+//! * [`evaluate`] looks rules up in an index that is built on load; [`evaluate_by_code`] runs every condition and says
+//!   the same. What is known of the traffic ([`Statistics`]) changes the speed of the former only.
+//!
+//! Cost: `benches/record/rules.md`. A request pays for its own values and the rules that they lead to, not for all rules.
 //!
 //! Not here: where signals come from and whether they may be used (`tessera-engine-core::consent`), how programs are made
 //! (`rulec`), and what is done with matching rules (`tessera-engine-core`).
@@ -16,9 +19,14 @@ pub mod columnar;
 mod dictionary;
 mod eval;
 mod frame;
+mod index;
 pub mod limits;
+mod mask;
+mod statistics;
 mod verify;
 
-pub use eval::{Scratch, Truth, evaluate, literal_truth, literals_of};
+pub use eval::{Scratch, TrueRules, Truth, evaluate, evaluate_by_code, literal_truth, literals_of};
 pub use frame::{Frame, canonical};
-pub use verify::{CatalogBounds, Part, VerifiedProgram, VerifyError};
+pub use mask::EligibilityMask;
+pub use statistics::{AttributeStatistics, Statistics, StatisticsBuilder};
+pub use verify::{CatalogBounds, IndexSize, Part, VerifiedProgram, VerifyError, work_of};

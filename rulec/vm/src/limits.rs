@@ -42,3 +42,25 @@ pub const BATCH_BYTES_MAX: usize = 64 << 20;
 pub const BATCH_TEXT_BYTES_MAX: usize = 16 << 20;
 /// Members in one column of sets of a batch, when more are mentioned than fit a mask.
 pub const BATCH_MEMBERS_MAX: usize = 1 << 22;
+/// Conjunctions that one condition is expanded to; one with more keeps running as code. People write fewer than ten.
+pub const CONJUNCTIONS_MAX: usize = 64;
+/// Literals of one conjunction; one with more keeps running as code.
+pub const CONJUNCTION_LITERALS_MAX: usize = 64;
+/// Literals that lead to one condition that keeps running as code; one with more is tried on every request.
+pub const ACCESS_SET_MAX: usize = 256;
+/// Branches of one condition that the index looks at; a larger condition is tried on every request.
+pub const ENTRY_BRANCHES_MAX: usize = 1 << 14;
+/// Literals of all conjunctions of one condition while it is expanded: four bytes each.
+pub const EXPANSION_LITERALS_MAX: usize = 1 << 20;
+/// Branches visited and literals compared to build one index: well under a second. 100,000 rules take a few million.
+pub const EXPANSION_WORK_MAX: usize = 1 << 26;
+/// Entries of one index, 16 bytes each; conditions beyond are tried on every request.
+pub const INDEX_ENTRIES_MAX: usize = 1 << 22;
+/// Hot literals of one index: an entry names them with 16 bits; number zero is always true, the last one spare.
+pub const HOT_LITERALS_MAX: usize = (1 << 16) - 2;
+/// Bytes of one attribute's table from ranges to hot literals; literals that do not fit stay cold.
+pub const RANGE_ROWS_BYTES_MAX: usize = 1 << 20;
+/// Bytes of all such tables of one index.
+pub const INDEX_ROWS_BYTES_MAX: usize = 1 << 25;
+/// Values of one attribute that statistics keep: two percentiles are told apart by five of them.
+pub const STATISTICS_SAMPLE_MAX: usize = 512;

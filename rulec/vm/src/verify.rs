@@ -7,19 +7,29 @@
 //!
 //! Cost: one pass over the program and one hash index over its dictionary, on load.
 
+mod error;
+mod literals;
+mod work;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tessera_wire::catalog::PlacementId;
 use tessera_wire::limits::ATTRIBUTES_MAX;
 use tessera_wire::program::{
-    ACCEPT, Action, Attribute, Binding, Branch, BucketKey, Constraint, FeatureSubject, Literal, Origin,
-    Program, REJECT, Rule, Span, Window, WordId,
+    ACCEPT, Action, Attribute, Binding, BucketKey, FeatureSubject, Origin, Program, REJECT, Rule, Span,
+    Window, WordId,
 };
 use tessera_wire::signal::{Gates, Kind};
 
+pub use self::error::{Part, VerifyError};
+use self::literals::check_literals;
+pub use self::work::work_of;
+use self::work::{Cost, check_code, check_work, cost_from};
 use crate::dictionary::WordIndex;
+use crate::index::Index;
 use crate::limits;
+use crate::statistics::Statistics;
 
 /// How many things of each sort the catalog has, which bounds what rules may refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,165 +55,9 @@ pub struct VerifiedProgram {
     words: WordIndex,
     /// First rule of each placement, and one past the last rule.
     placement_starts: Vec<u32>,
+    /// `None` when looking things up could take longer than running everything may.
+    index: Option<Index>,
     work_max: usize,
-}
-
-/// A part of a program or catalog that an error speaks about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// [`Program::attributes`].
-    Attribute,
-    /// [`Program::dictionary`].
-    Dictionary,
-    /// [`Program::ranges`].
-    Range,
-    /// [`Program::words`].
-    Word,
-    /// [`Program::literals`].
-    Literal,
-    /// [`Program::code`].
-    Code,
-    /// [`Program::rules`].
-    Rule,
-    /// [`Program::segments`].
-    Segment,
-    /// [`Program::actions`].
-    Action,
-    /// Placements of the catalog.
-    Placement,
-    /// Templates of the catalog.
-    Template,
-    /// Creatives of the catalog.
-    Creative,
-    /// Offers of the catalog.
-    Offer,
-    /// Assets of the catalog.
-    Asset,
-    /// Campaigns of the catalog.
-    Campaign,
-    /// [`Program::features`].
-    Feature,
-}
-
-impl std::fmt::Display for Part {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Part::Attribute => "attribute",
-            Part::Dictionary => "dictionary word",
-            Part::Range => "range",
-            Part::Word => "word reference",
-            Part::Literal => "literal",
-            Part::Code => "branch",
-            Part::Rule => "rule",
-            Part::Segment => "segment",
-            Part::Action => "action",
-            Part::Placement => "placement",
-            Part::Template => "template",
-            Part::Creative => "creative",
-            Part::Offer => "offer",
-            Part::Asset => "asset",
-            Part::Campaign => "campaign",
-            Part::Feature => "feature",
-        })
-    }
-}
-
-/// The program may not run; whoever loads it keeps the one they have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// More of something than a named limit allows.
-    #[error("the program has {found} of part `{part}`, more than the {max} allowed")]
-    TooMany {
-        /// Which part.
-        part: Part,
-        /// How many there are.
-        found: usize,
-        /// How many may be.
-        max: usize,
-    },
-    /// The longest evaluation takes too many steps.
-    #[error("the program may take {found} steps, more than the {max} allowed")]
-    TooMuchWork {
-        /// Steps in the worst case.
-        found: usize,
-        /// Steps allowed.
-        max: usize,
-    },
-    /// Something refers to what is not there.
-    #[error("{part} {at} refers to a {target} that does not exist")]
-    DanglingIndex {
-        /// Which part refers.
-        part: Part,
-        /// Its index.
-        at: usize,
-        /// What it refers to.
-        target: Part,
-    },
-    /// A branch does not go forward.
-    #[error("branch {at} does not go forward")]
-    BackwardBranch {
-        /// Its index.
-        at: usize,
-    },
-    /// A list that must be sorted and distinct is not.
-    #[error("{part} {at} is out of order or a duplicate")]
-    OutOfOrder {
-        /// Which part.
-        part: Part,
-        /// Its index.
-        at: usize,
-    },
-    /// A range ends before it starts, or overlaps its neighbour.
-    #[error("literal {literal} has reversed or overlapping ranges")]
-    BadRanges {
-        /// Which literal.
-        literal: usize,
-    },
-    /// A dictionary word is longer than allowed.
-    #[error("dictionary word {at} is longer than the {max} bytes allowed")]
-    WordTooLong {
-        /// Its index.
-        at: usize,
-        /// Bytes allowed.
-        max: usize,
-    },
-    /// A literal tests what its attribute's kind does not have.
-    #[error("literal {literal} does not fit the kind of its attribute")]
-    KindMismatch {
-        /// Which literal.
-        literal: usize,
-    },
-    /// A literal looks inside a text that frames do not keep.
-    #[error("literal {literal} looks inside a text that is not kept")]
-    TextNotKept {
-        /// Which literal.
-        literal: usize,
-    },
-    /// An attribute's name, kind or currency contradicts its origin or kind.
-    #[error("attribute {at} contradicts its declaration")]
-    BadAttribute {
-        /// Its index.
-        at: usize,
-    },
-    /// A feature's window or bucket is empty, or the bucket is wider than the window.
-    #[error("feature {at} has an impossible window")]
-    BadFeature {
-        /// Its index.
-        at: usize,
-    },
-    /// An attribute would read a signal with fewer gates than the signal needs.
-    #[error("attribute {at} lacks a consent gate of its signal")]
-    MissingGate {
-        /// Its index.
-        at: usize,
-    },
-    /// A segment claims fewer gates than it reads.
-    #[error("segment {at} lacks a consent gate of what it reads")]
-    SegmentGates {
-        /// Its index.
-        at: usize,
-    },
 }
 
 impl VerifiedProgram {
@@ -212,6 +66,19 @@ impl VerifiedProgram {
     /// # Errors
     /// [`VerifyError`] names the first thing that is wrong.
     pub fn verify(program: Program, bounds: CatalogBounds) -> Result<VerifiedProgram, VerifyError> {
+        VerifiedProgram::verify_with(program, bounds, &Statistics::NONE)
+    }
+
+    /// Like [`VerifiedProgram::verify`], with an index that is built for what is known of the traffic. Statistics change
+    /// the speed of evaluation, never its result.
+    ///
+    /// # Errors
+    /// [`VerifyError`] names the first thing that is wrong.
+    pub fn verify_with(
+        program: Program,
+        bounds: CatalogBounds,
+        statistics: &Statistics,
+    ) -> Result<VerifiedProgram, VerifyError> {
         check_sizes(&program, bounds)?;
         check_attributes(&program)?;
         check_features(&program, bounds)?;
@@ -221,12 +88,15 @@ impl VerifiedProgram {
         check_actions(&program, bounds)?;
         check_rules(&program, bounds)?;
         check_segments(&program, &costs)?;
-        let work_max = total_work(&program, &costs)?;
+        let work = check_work(&program, &costs)?;
         let words = WordIndex::new(&program.dictionary);
         let placement_starts = (0..=bounds.placements)
             .map(|placement| program.rules.partition_point(|rule| rule.placement.0 < placement) as u32)
             .collect();
-        Ok(VerifiedProgram { program, words, placement_starts, work_max })
+        let index = Index::new(&program, statistics, |entry| cost_from(&costs, entry).steps);
+        let index = Some(index).filter(|index| index.work_max() <= limits::WORK_STEPS_MAX);
+        let work_max = index.as_ref().map_or(work, |index| work.max(index.work_max()));
+        Ok(VerifiedProgram { program, words, placement_starts, index, work_max })
     }
 
     /// The program itself.
@@ -256,17 +126,31 @@ impl VerifiedProgram {
         }
     }
 
-    /// Branches that one evaluation takes at most.
+    /// Steps that one evaluation takes at most, by index or by code; see [`crate::Scratch::steps`].
     pub fn work_max(&self) -> usize {
         self.work_max
     }
+
+    /// What the index adds to the program's memory.
+    pub fn index_size(&self) -> IndexSize {
+        self.index.as_ref().map_or_else(IndexSize::default, Index::size)
+    }
+
+    #[inline]
+    pub(crate) fn index(&self) -> Option<&Index> {
+        self.index.as_ref()
+    }
 }
 
-/// What evaluation from one branch on can cost and read.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cost {
-    steps: usize,
-    gates: Gates,
+/// How large an index is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IndexSize {
+    /// Bytes beside the program.
+    pub bytes: usize,
+    /// Entries of all posting lists.
+    pub entries: usize,
+    /// Literals whose truth every request computes.
+    pub hot_literals: usize,
 }
 
 fn check_sizes(program: &Program, bounds: CatalogBounds) -> Result<(), VerifyError> {
@@ -378,111 +262,6 @@ fn check_dictionary(dictionary: &[String]) -> Result<(), VerifyError> {
     Ok(())
 }
 
-fn check_literals(program: &Program) -> Result<(), VerifyError> {
-    for (at, literal) in program.literals.iter().enumerate() {
-        let Some(attribute) = program.attributes.get(literal.signal.0 as usize) else {
-            return Err(dangling(Part::Literal, at, Part::Attribute));
-        };
-        if at > 0 && program.literals[at - 1].signal > literal.signal {
-            return Err(VerifyError::OutOfOrder { part: Part::Literal, at });
-        }
-        check_literal(program, at, literal, attribute)?;
-    }
-    Ok(())
-}
-
-fn check_literal(
-    program: &Program,
-    at: usize,
-    literal: &Literal,
-    attribute: &Attribute,
-) -> Result<(), VerifyError> {
-    let (is_kind_right, constraint) = match literal.constraint {
-        Constraint::Known => (true, Ok(())),
-        Constraint::InRanges(span) => {
-            (!matches!(attribute.kind, Kind::Text | Kind::Set), check_ranges(program, at, span))
-        }
-        Constraint::AgeInRanges(span) => (attribute.kind == Kind::Time, check_ranges(program, at, span)),
-        Constraint::OneOf(span) => (attribute.kind == Kind::Text, check_words(program, at, span)),
-        Constraint::StartsWith(word) | Constraint::EndsWith(word) | Constraint::Contains(word) => {
-            if !attribute.needs_text {
-                return Err(VerifyError::TextNotKept { literal: at });
-            }
-            (attribute.kind == Kind::Text, check_word(program, at, word))
-        }
-        Constraint::AnyOf(span) | Constraint::AllOf(span) | Constraint::OnlyOf(span) => {
-            (attribute.kind == Kind::Set, check_words(program, at, span))
-        }
-    };
-    if !is_kind_right {
-        return Err(VerifyError::KindMismatch { literal: at });
-    }
-    constraint
-}
-
-fn check_ranges(program: &Program, literal: usize, span: Span) -> Result<(), VerifyError> {
-    if !fits(span, program.ranges.len()) {
-        return Err(dangling(Part::Literal, literal, Part::Range));
-    }
-    let ranges = span.of(&program.ranges);
-    let are_ordered = ranges.iter().all(|range| range.0 <= range.1);
-    let are_disjoint = ranges.windows(2).all(|pair| pair[0].1 < pair[1].0);
-    if are_ordered && are_disjoint { Ok(()) } else { Err(VerifyError::BadRanges { literal }) }
-}
-
-fn check_words(program: &Program, literal: usize, span: Span) -> Result<(), VerifyError> {
-    if !fits(span, program.words.len()) {
-        return Err(dangling(Part::Literal, literal, Part::Word));
-    }
-    let words = span.of(&program.words);
-    for word in words {
-        check_word(program, literal, *word)?;
-    }
-    match words.windows(2).position(|pair| pair[0] >= pair[1]) {
-        Some(position) => {
-            Err(VerifyError::OutOfOrder { part: Part::Word, at: span.first as usize + position + 1 })
-        }
-        None => Ok(()),
-    }
-}
-
-fn check_word(program: &Program, literal: usize, word: WordId) -> Result<(), VerifyError> {
-    if !is_word(program, word) {
-        return Err(dangling(Part::Literal, literal, Part::Dictionary));
-    }
-    Ok(())
-}
-
-/// Checks every branch, last first, so that the cost of both ways on is already known.
-fn check_code(program: &Program) -> Result<Vec<Cost>, VerifyError> {
-    let mut costs = vec![Cost::default(); program.code.len()];
-    for (at, branch) in program.code.iter().enumerate().rev() {
-        let Some(literal) = program.literals.get(branch.literal.0 as usize) else {
-            return Err(dangling(Part::Code, at, Part::Literal));
-        };
-        check_targets(program, at, branch)?;
-        let (on_true, on_false) = (cost_from(&costs, branch.on_true), cost_from(&costs, branch.on_false));
-        let own = program.attributes.get(literal.signal.0 as usize).map_or(Gates::ALL, |owner| owner.gates);
-        costs[at] = Cost {
-            steps: 1 + on_true.steps.max(on_false.steps),
-            gates: own.or(on_true.gates).or(on_false.gates),
-        };
-    }
-    Ok(costs)
-}
-
-fn check_targets(program: &Program, at: usize, branch: &Branch) -> Result<(), VerifyError> {
-    for target in [branch.on_true, branch.on_false] {
-        if !is_entry(program, target) {
-            return Err(dangling(Part::Code, at, Part::Code));
-        }
-        if target as usize <= at {
-            return Err(VerifyError::BackwardBranch { at });
-        }
-    }
-    Ok(())
-}
-
 fn check_actions(program: &Program, bounds: CatalogBounds) -> Result<(), VerifyError> {
     for (at, action) in program.actions.iter().enumerate() {
         let (target, does_exist) = match action {
@@ -563,19 +342,6 @@ fn check_segments(program: &Program, costs: &[Cost]) -> Result<(), VerifyError> 
         }
     }
     Ok(())
-}
-
-fn total_work(program: &Program, costs: &[Cost]) -> Result<usize, VerifyError> {
-    let entries = program.rules.iter().map(|rule| rule.entry);
-    let entries = entries.chain(program.segments.iter().map(|segment| segment.entry));
-    let found = entries.map(|entry| cost_from(costs, entry).steps).fold(0, usize::saturating_add);
-    let max = limits::WORK_STEPS_MAX;
-    if found > max { Err(VerifyError::TooMuchWork { found, max }) } else { Ok(found) }
-}
-
-/// Constants cost nothing and read nothing.
-fn cost_from(costs: &[Cost], target: u32) -> Cost {
-    costs.get(target as usize).copied().unwrap_or_default()
 }
 
 fn is_entry(program: &Program, target: u32) -> bool {

@@ -1,12 +1,15 @@
 //! Filling a frame and evaluating allocate and free nothing after warm-up.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, clippy::unwrap_used)]
 
 mod sample;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use tessera_rulevm::{Frame, Scratch, evaluate, limits};
+use tessera_rulevm::{
+    EligibilityMask, Frame, Scratch, VerifiedProgram, evaluate, evaluate_by_code, limits, work_of,
+};
+use tessera_wire::program::Rule;
 
 thread_local! {
     static CALLS: Cell<usize> = const { Cell::new(0) };
@@ -56,4 +59,35 @@ fn nothing_is_allocated_or_freed_after_warm_up() {
     assert_eq!(calls(), before);
     drop(program);
     assert!(calls() > before, "the counter counts");
+}
+
+/// One scratch serves two programs in turn, with everything known, with nothing known, and by code.
+#[test]
+fn a_scratch_that_has_seen_both_programs_stays_as_it_is() {
+    let small = sample::verified();
+    let mut source = sample::program();
+    let rule = source.rules[3].clone();
+    source.rules.truncate(0);
+    for number in 0..2_000 {
+        source.rules.push(Rule { source: number, entry: number % 13, ..rule.clone() });
+    }
+    source.work_max = work_of(&source);
+    let large = VerifiedProgram::verify(source, sample::BOUNDS).unwrap();
+    let (mut frame, mut scratch) = (Frame::new(&small), Scratch::default());
+    let mask = EligibilityMask::all(&large);
+    let mut turn = || {
+        for program in [&small, &large] {
+            frame.reset(program, 0);
+            evaluate(program, &frame, &mut scratch);
+            sample::fill(program, &mut frame);
+            evaluate_by_code(program, &frame, &mut scratch);
+            evaluate(program, &frame, &mut scratch);
+            scratch.retain(&mask);
+            std::hint::black_box(scratch.true_rules(0..u32::MAX).count());
+        }
+    };
+    turn();
+    let before = calls();
+    (0..50).for_each(|_| turn());
+    assert_eq!(calls(), before);
 }

@@ -152,6 +152,9 @@ fn the_next_true_rule_is_the_first_set_bit_of_the_range() {
         for end in [start, 63, 64, 65, 130, 131, 200, 500] {
             let expected = (start..end).find(|rule| [3, 63, 64, 130].contains(rule)).map(RuleId);
             assert_eq!(scratch.next_true_rule(start..end), expected, "{start}..{end}");
+            let all: Vec<u32> = scratch.true_rules(start..end).map(|rule| rule.0).collect();
+            let expected = [3, 63, 64, 130].into_iter().filter(|rule| (start..end).contains(rule));
+            assert_eq!(all, expected.collect::<Vec<u32>>(), "{start}..{end}");
         }
     }
 }

@@ -4,21 +4,30 @@ mod sample;
 
 use proptest::prelude::*;
 use sample::{BOUNDS, program};
-use tessera_rulevm::{Frame, Scratch, VerifiedProgram, evaluate, literal_truth, literals_of};
+use tessera_rulevm::{
+    Frame, Scratch, VerifiedProgram, evaluate, evaluate_by_code, literal_truth, literals_of,
+};
 use tessera_wire::codec;
 use tessera_wire::program::*;
 use tessera_wire::signal::{Gates, Kind};
 
 /// Runs whatever verification accepts, with everything unknown and with values.
-fn run(program: Program) -> bool {
+fn run(mut program: Program) -> bool {
+    program.work_max = tessera_rulevm::work_of(&program);
     let Ok(verified) = VerifiedProgram::verify(program, BOUNDS) else { return false };
     let (mut frame, mut scratch) = (Frame::new(&verified), Scratch::new(&verified));
+    let mut by_code = Scratch::new(&verified);
     for is_filled in [false, true] {
         if is_filled {
             sample::fill(&verified, &mut frame);
         }
         evaluate(&verified, &frame, &mut scratch);
         assert!(scratch.steps() <= verified.work_max());
+        evaluate_by_code(&verified, &frame, &mut by_code);
+        assert!(by_code.steps() <= verified.work_max());
+        for rule in (0..verified.program().rules.len() as u32).map(RuleId) {
+            assert_eq!(scratch.is_rule_true(rule), by_code.is_rule_true(rule), "{rule:?}");
+        }
         for rule in &verified.program().rules {
             for literal in literals_of(&verified, rule.entry) {
                 literal_truth(&verified, &frame, literal);

@@ -4,7 +4,7 @@
 mod sample;
 
 use sample::{AGE, BOUNDS, DEVICE, program};
-use tessera_rulevm::{CatalogBounds, Part, VerifiedProgram, VerifyError, limits};
+use tessera_rulevm::{CatalogBounds, Part, VerifiedProgram, VerifyError, limits, work_of};
 use tessera_wire::catalog::{CreativeId, OfferId, PlacementId, TemplateId};
 use tessera_wire::program::*;
 use tessera_wire::signal::{Gates, Kind};
@@ -28,7 +28,8 @@ fn a_good_program_is_accepted_and_indexed() {
     assert_eq!(verified.rules_of(PlacementId(1)), 3..4);
     assert_eq!(verified.rules_of(PlacementId(2)), 0..0);
     assert_eq!(verified.rules_of(PlacementId(u32::MAX)), 0..0);
-    assert_eq!(verified.work_max(), 13 + 11 + 4 + 1);
+    assert_eq!(work_of(verified.program()), 13 + 11 + 4 + 1);
+    assert!(verified.work_max() >= 29);
 }
 
 #[test]
@@ -170,13 +171,28 @@ fn the_work_bound_is_the_longest_path_of_every_rule() {
     rule.actions = Span { first: 0, len: 0 };
     rule.entry = 0;
     let many = limits::WORK_STEPS_MAX as u32 / length + 1;
-    long.rules = (0..many).map(|source| Rule { source, ..rule.clone() }).collect();
+    // Two of the rules are tiers of one.
+    let of = |source: u32| if source == 7 { (6, 1) } else { (source, 0) };
+    long.rules = (0..many).map(of).map(|(source, tier)| Rule { source, tier, ..rule.clone() }).collect();
     let found = (many * length) as usize;
+    long.work_max = u64::MAX;
+    let culprit = VerifyError::TooMuchWork {
+        found,
+        max: limits::WORK_STEPS_MAX,
+        rule: 6,
+        of_rule: 2 * length as usize,
+    };
+    assert_eq!(VerifiedProgram::verify(long.clone(), BOUNDS).unwrap_err(), culprit);
+    assert!(culprit.to_string().contains("rule 6 takes 200000 of them"));
+    long.rules.pop();
+    let found = found - length as usize;
+    assert_eq!(work_of(&long), found as u64);
+    long.work_max = found as u64 - 1;
     assert_eq!(
         VerifiedProgram::verify(long.clone(), BOUNDS).unwrap_err(),
-        VerifyError::TooMuchWork { found, max: limits::WORK_STEPS_MAX }
+        VerifyError::UnderstatedWork { found, stated: found as u64 - 1 }
     );
-    long.rules.pop();
+    long.work_max = found as u64;
     let verified = VerifiedProgram::verify(long, BOUNDS).unwrap();
-    assert_eq!(verified.work_max(), found - length as usize);
+    assert!((found..=limits::WORK_STEPS_MAX).contains(&verified.work_max()));
 }

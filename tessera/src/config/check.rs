@@ -124,6 +124,7 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
             geo: optional(resolved, "engine.geo_database").map(PathBuf::from),
         },
         journal_directory: data_dir.join("journal"),
+        visitor_directory: data_dir.join("visitors"),
         journal_sync: read(resolved, "journal.fsync", sync)?,
         node: read(resolved, "engine.node", number::<u16>)?,
         key_directory: data_dir.join("keys"),

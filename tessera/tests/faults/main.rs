@@ -20,3 +20,4 @@ mod kill;
 mod learning;
 mod rude_clients;
 mod start;
+mod visitors;

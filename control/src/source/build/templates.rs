@@ -1,8 +1,10 @@
 //! Templates with their slots and context fields, and fixed creatives.
 
+use tessera_engine_core::limits::{EXCLUDING_COMBINATIONS_MAX, EXCLUSIONS_PER_TEMPLATE_MAX};
 use tessera_wire::catalog::{
     AssetId, CampaignId, ContextField, Creative, FieldKind, Slot, Template, TemplateId,
 };
+use tessera_wire::event::BANDIT_PREFIX;
 use tessera_wire::limits::{
     COMBINATIONS_PER_TEMPLATE_MAX, CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX, SLOTS_PER_TEMPLATE_MAX,
 };
@@ -19,6 +21,10 @@ const EXPLORATION_PPM: u32 = 10_000;
 
 impl Builder<'_> {
     pub(super) fn add_template(&mut self, raw: &RawTemplate, compiled: Option<&rulec::Compiled>) {
+        if raw.id.get_ref().starts_with(BANDIT_PREFIX) {
+            let message = format!("an id that begins with `{BANDIT_PREFIX}` is a bandit's");
+            self.problem(Problem::catalog(CatalogCode::BadValue, raw.id.span(), message));
+        }
         let campaign = self.find("campaign", &raw.campaign, &self.names.campaigns).unwrap_or(0);
         let (width, height) = raw.size.as_ref().map_or((0, 0), |size| self.read(size, value::size));
         let exploration_ppm = raw
@@ -43,8 +49,49 @@ impl Builder<'_> {
             combinations: combinations as u32,
             fields,
             exploration_ppm,
+            exclusions: self.add_exclusions(raw, slots, combinations),
         };
         self.catalog.templates.push(template);
+    }
+
+    /// Pairs of assets that the template never shows together. Every asset must stand in one of its slots.
+    fn add_exclusions(&mut self, raw: &RawTemplate, slots: Span, combinations: usize) -> Span {
+        let first = self.catalog.exclusions.len() as u32;
+        if raw.never_together.is_empty() {
+            return Span { first, len: 0 };
+        }
+        if combinations > EXCLUDING_COMBINATIONS_MAX {
+            let message = format!("template `{}` has {combinations} combinations", raw.id.get_ref());
+            let help = format!("with `never_together` at most {EXCLUDING_COMBINATIONS_MAX} are allowed");
+            self.problem(Problem::catalog(CatalogCode::TooMany, raw.id.span(), message).help(help));
+        }
+        if raw.never_together.len() > EXCLUSIONS_PER_TEMPLATE_MAX {
+            let message = format!("template `{}` excludes too many pairs", raw.id.get_ref());
+            let help = format!("at most {EXCLUSIONS_PER_TEMPLATE_MAX} are allowed");
+            self.problem(Problem::catalog(CatalogCode::TooMany, raw.id.span(), message).help(help));
+        }
+        for [one, other] in &raw.never_together {
+            let pair = [one, other].map(|name| self.slot_asset(raw, slots, name));
+            let [Some(left), Some(right)] = pair else { continue };
+            if left == right {
+                let message = format!("asset `{}` cannot be kept from itself", one.get_ref());
+                self.problem(Problem::catalog(CatalogCode::Inconsistent, other.span(), message));
+            }
+            self.catalog.exclusions.push((left, right));
+        }
+        Span { first, len: self.catalog.exclusions.len() as u32 - first }
+    }
+
+    /// An asset of one of the template's slots.
+    fn slot_asset(&mut self, raw: &RawTemplate, slots: Span, name: &Name) -> Option<AssetId> {
+        let asset = AssetId(self.find("asset", name, &self.names.assets)?);
+        let catalog = &self.catalog;
+        if slots.of(&catalog.slots).iter().any(|slot| catalog.assets_of(slot).contains(&asset)) {
+            return Some(asset);
+        }
+        let message = format!("no slot of template `{}` can hold `{}`", raw.id.get_ref(), name.get_ref());
+        self.problem(Problem::catalog(CatalogCode::Inconsistent, name.span(), message));
+        None
     }
 
     fn add_slots(&mut self, raw: &RawTemplate) -> Span {

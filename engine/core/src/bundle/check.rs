@@ -6,6 +6,7 @@ use tessera_rulevm::VerifiedProgram;
 use tessera_wire::catalog::{
     Campaign, Catalog, ContextField, Creative, FieldKind, Offer, Placement, Template, Text,
 };
+use tessera_wire::event::BANDIT_PREFIX;
 use tessera_wire::limits::{
     CLICK_TARGET_BYTES_MAX, COMBINATIONS_PER_TEMPLATE_MAX, CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX,
     SLOTS_PER_TEMPLATE_MAX,
@@ -13,7 +14,7 @@ use tessera_wire::limits::{
 use tessera_wire::program::Span;
 
 use super::LoadError;
-use crate::limits::ASSETS_PER_TEMPLATE_MAX;
+use crate::limits::{ASSETS_PER_TEMPLATE_MAX, EXCLUDING_COMBINATIONS_MAX, EXCLUSIONS_PER_TEMPLATE_MAX};
 
 /// Checks one list after another; the first broken rule is reported.
 pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Result<(), LoadError> {
@@ -77,6 +78,21 @@ fn check_controls(catalog: &Catalog) -> Result<(), LoadError> {
         if catalog.templates[catalog.creatives[control.index()].template.index()].campaign.index() != index {
             let rule = "its control belongs to another campaign";
             return Err(LoadError::Catalog { list: "campaigns", index, rule });
+        }
+    }
+    Ok(())
+}
+
+/// A template that excludes everything could show nothing.
+pub(super) fn check_exclusions(catalog: &Catalog, exclusions: &[super::Exclusions]) -> Result<(), LoadError> {
+    for (index, template) in catalog.templates.iter().enumerate() {
+        let of = &exclusions[index];
+        if template.exclusions.len > 0 && of.left().is_empty() {
+            return Err(LoadError::Catalog {
+                list: "templates",
+                index,
+                rule: "it excludes every combination",
+            });
         }
     }
     Ok(())
@@ -156,6 +172,13 @@ fn check_template(catalog: &Catalog, template: &Template) -> Checked {
     rule(span_fits(template.fields, catalog.fields.len()), "its context fields are outside the list")?;
     rule(template.fields.len as usize <= CONTEXT_FIELDS_MAX, "it has too many context fields")?;
     rule(template.exploration_ppm <= 1_000_000, "it explores more than always")?;
+    rule(!catalog.str(template.id).starts_with(BANDIT_PREFIX), "its id begins like a bandit's")?;
+    rule(span_fits(template.exclusions, catalog.exclusions.len()), "its exclusions are outside the list")?;
+    rule(template.exclusions.len as usize <= EXCLUSIONS_PER_TEMPLATE_MAX, "it has too many exclusions")?;
+    rule(
+        template.exclusions.len == 0 || template.combinations as usize <= EXCLUDING_COMBINATIONS_MAX,
+        "it has too many combinations to exclude pairs of assets",
+    )?;
     let sizes = catalog.slots_of(template).iter().map(|slot| slot.assets.len as usize);
     rule(sizes.clone().sum::<usize>() <= ASSETS_PER_TEMPLATE_MAX, "it has too many assets")?;
     let product = sizes.fold(1usize, usize::saturating_mul);

@@ -5,11 +5,11 @@
 
 use tessera_engine_core::admit::Admitted;
 use tessera_engine_core::decide::Loss;
-use tessera_engine_core::hash::{bucket, draw};
+use tessera_engine_core::hash::{below, bucket, draw};
 use tessera_engine_core::model::{Context, score_by_definition};
 use tessera_engine_core::signals::PlacementRequest;
-use tessera_wire::event::{Arm, Mode, Tier};
-use tessera_wire::posterior::{Layout, TemplateModel};
+use tessera_wire::event::{Arm, Mode, TemplateNames, Tier};
+use tessera_wire::posterior::{Layout, PosteriorTable, TemplateModel};
 use tessera_wire::signal::Gates;
 
 use super::NOW_MS;
@@ -40,6 +40,55 @@ pub(crate) struct ExpectedAd {
     pub(crate) arm: Arm,
     pub(crate) tier: Tier,
     pub(crate) context: Context,
+    /// Pinned assets, for a combination that is drawn.
+    pub(crate) pins: [Option<usize>; 8],
+    /// The arms of bandits in it: of what is shown, of the offer, of a pin.
+    pub(crate) choices: [Option<Choice>; 3],
+}
+
+/// An arm of a bandit, with how likely it was.
+pub(crate) type Choice = (String, String, f32);
+
+/// What is needed to know what bandits choose.
+pub(crate) struct Bandits<'a> {
+    /// Templates and bandits, in the order of the bundle.
+    pub(crate) names: &'a [TemplateNames],
+    pub(crate) table: &'a PosteriorTable,
+}
+
+impl Bandits<'_> {
+    /// The number of the arm that is chosen: the documented streams of the placement's seed, and the definition.
+    fn choose(
+        &self,
+        name: usize,
+        arms: &[(usize, String)],
+        templates: usize,
+        seed: u64,
+    ) -> Option<(usize, f32)> {
+        let id = format!("bandit:b{name}");
+        let number = self.names.iter().position(|template| template.id == id).unwrap();
+        let seed = draw(seed, (1 << 32) + (number - templates) as u64);
+        let anyone = below(draw(seed, 2), arms.len() as u32) as usize;
+        if arms.is_empty() {
+            return None;
+        }
+        let Some(model) = self.table.models.iter().find(|model| model.template == id) else {
+            return Some((arms[anyone].0, 1.0 / arms.len() as f32));
+        };
+        let all = &self.names[number].slots[0].1;
+        let best = |weights: &[f32]| {
+            let score = |one: usize| weights[1 + all.iter().position(|label| *label == arms[one].1).unwrap()];
+            (0..arms.len()).fold(0, |best, one| if score(one) > score(best) { one } else { best })
+        };
+        let best: Vec<usize> = model.draws.chunks_exact(model.mean.len()).map(best).collect();
+        let is_exploring = below(draw(seed, 1), 1_000_000) < 10_000;
+        let chosen =
+            if is_exploring { anyone } else { best[below(draw(seed, 3), best.len() as u32) as usize] };
+        let agreeing = best.iter().filter(|one| **one == chosen).count() as f32;
+        // One hundredth is explored.
+        let share = (1.0 - 0.01) * agreeing / best.len() as f32 + 0.01 / arms.len() as f32;
+        Some((arms[chosen].0, share))
+    }
 }
 
 /// What a decision must come to: its ads, and per placement how many and why none.
@@ -47,6 +96,8 @@ pub(crate) struct ExpectedAd {
 pub(crate) struct Expected {
     pub(crate) ads: Vec<ExpectedAd>,
     pub(crate) placements: Vec<(usize, Option<Loss>)>,
+    /// Tags by placement.
+    pub(crate) tags: Vec<Vec<String>>,
 }
 
 impl World {
@@ -137,18 +188,26 @@ impl World {
     }
 
     /// Decides, slowly.
-    pub(crate) fn decide(&self, visitor: &Visitor, admitted: &Admitted<'_>, seed: u64) -> Expected {
+    pub(crate) fn decide(
+        &self,
+        visitor: &Visitor,
+        admitted: &Admitted<'_>,
+        bandits: &Bandits<'_>,
+        seed: u64,
+    ) -> Expected {
         let mut expected = Expected::default();
         for (number, request) in admitted.placements().iter().enumerate() {
             let before = expected.ads.len();
             let slot = (0..PLACEMENTS).find(|slot| request.slot == format!("p{slot}"));
+            let mut tags = Vec::new();
             let loss = match slot {
                 None => Some(Loss::UnknownSlot),
                 Some(slot) => {
-                    let place = PlaceToFill { slot, request, seed: draw(seed, number as u64) };
-                    self.fill(visitor, admitted, &place, &mut expected.ads)
+                    let place = PlaceToFill { slot, request, bandits, seed: draw(seed, number as u64) };
+                    self.fill(visitor, admitted, &place, &mut expected.ads, &mut tags)
                 }
             };
+            expected.tags.push(tags);
             expected.placements.push((expected.ads.len() - before, loss));
         }
         expected
@@ -160,9 +219,13 @@ impl World {
         admitted: &Admitted<'_>,
         place: &PlaceToFill<'_>,
         ads: &mut Vec<ExpectedAd>,
+        tags: &mut Vec<String>,
     ) -> Option<Loss> {
         let speaking = self.speaking(visitor, place.slot);
-        let offer = speaking.iter().flat_map(|(_, _, acts)| acts.iter()).find_map(offered);
+        let done = |rule: &Rule, act: &Act| self.done(admitted, place, rule, act);
+        let mut effects = speaking.iter().flat_map(|(_, rule, acts)| acts.iter().map(|act| done(rule, act)));
+        let offer = effects.find_map(|(act, choice)| offered(&act).map(|offer| (offer, choice)));
+        let mut pins: Vec<(usize, usize, Option<Choice>)> = Vec::new();
         let first = ads.len();
         let mut loss = None;
         for wants_fallback in [false, true] {
@@ -170,17 +233,24 @@ impl World {
                 if (rule.class == Class::Fallback) != wants_fallback {
                     continue;
                 }
+                if ads.len() - first == usize::from(place.request.count) {
+                    return None;
+                }
                 for act in *acts {
+                    note(done(rule, act), &mut pins, tags);
+                }
+                for act in *acts {
+                    let (act, choice) = done(rule, act);
                     let shown = ads.len() - first;
                     if shown == usize::from(place.request.count) {
                         return None;
                     }
                     let (template, creative) = match act {
-                        Act::Template(template) => (*template, None),
-                        Act::Creative(creative) => (self.creatives[*creative].template, Some(*creative)),
+                        Act::Template(template) => (template, None),
+                        Act::Creative(creative) => (self.creatives[creative].template, Some(creative)),
                         Act::Suppress if shown == 0 => return Some(Loss::Suppressed),
                         Act::Suppress => return None,
-                        Act::Offer(_) => continue,
+                        _ => continue,
                     };
                     let campaign = self.templates[template].campaign;
                     let repeats = |ad: &ExpectedAd| self.templates[ad.template as usize].campaign == campaign;
@@ -199,21 +269,8 @@ impl World {
                     if ads.len() == 100 {
                         return (shown == 0).then_some(Loss::TooManyAds);
                     }
-                    ads.push(ExpectedAd {
-                        placement: place.slot as u32,
-                        template: stands_in as u32,
-                        creative: creative.map(|creative| creative as u32),
-                        offer: offer.filter(|_| !is_held_out),
-                        rule: Some(*number as u32),
-                        priority: rule.priority,
-                        arm: match creative {
-                            _ if is_held_out => Arm::Holdout,
-                            Some(_) => Arm::Fixed,
-                            None => Arm::Personalized,
-                        },
-                        tier: tier(rule.class, admitted.mode()),
-                        context: self.context(visitor, stands_in),
-                    });
+                    let shown = Stage { number: *number, rule, template: stands_in, creative, is_held_out };
+                    ads.push(self.staged(visitor, admitted, place.slot, shown, choice, offer.clone(), &pins));
                 }
             }
             if ads.len() > first {
@@ -221,6 +278,41 @@ impl World {
             }
         }
         self.house(visitor, place.slot, loss.unwrap_or(Loss::RuleFalse), ads)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "an oracle is told everything")]
+    fn staged(
+        &self,
+        visitor: &Visitor,
+        admitted: &Admitted<'_>,
+        slot: usize,
+        shown: Stage<'_>,
+        choice: Option<Choice>,
+        offer: Option<(u32, Option<Choice>)>,
+        reached: &[(usize, usize, Option<Choice>)],
+    ) -> ExpectedAd {
+        let Stage { number, rule, template, creative, is_held_out } = shown;
+        let (pins, pinned_by) =
+            if creative.is_none() { self.pins_for(template, reached) } else { Default::default() };
+        let offer = offer.filter(|_| !is_held_out);
+        let offered_by = offer.as_ref().and_then(|(_, choice)| choice.clone());
+        ExpectedAd {
+            pins,
+            choices: [choice.filter(|_| !is_held_out), offered_by, pinned_by],
+            placement: slot as u32,
+            template: template as u32,
+            creative: creative.map(|creative| creative as u32),
+            offer: offer.map(|(offer, _)| offer),
+            rule: Some(number as u32),
+            priority: rule.priority,
+            arm: match creative {
+                _ if is_held_out => Arm::Holdout,
+                Some(_) => Arm::Fixed,
+                None => Arm::Personalized,
+            },
+            tier: tier(rule.class, admitted.mode()),
+            context: self.context(visitor, template),
+        }
     }
 
     fn house(&self, visitor: &Visitor, slot: usize, loss: Loss, ads: &mut Vec<ExpectedAd>) -> Option<Loss> {
@@ -238,9 +330,62 @@ impl World {
             priority: i32::MIN,
             arm: Arm::House,
             tier: Tier::Default,
+            pins: [None; 8],
+            choices: [None, None, None],
             context: self.context(visitor, template),
         });
         None
+    }
+
+    /// The act itself, or the arm that a bandit chose.
+    fn done(
+        &self,
+        admitted: &Admitted<'_>,
+        place: &PlaceToFill<'_>,
+        rule: &Rule,
+        act: &Act,
+    ) -> (Act, Option<Choice>) {
+        let Act::Bandit(name, arms) = act else { return (act.clone(), None) };
+        let may = |arm: &Act| {
+            let (template, creative) = match arm {
+                Act::Template(template) => (*template, None),
+                Act::Creative(creative) => (self.creatives[*creative].template, Some(*creative)),
+                _ => return true,
+            };
+            let campaign = self.templates[template].campaign;
+            let is_held_out = rule.class != Class::Fallback && self.is_held_out(campaign, admitted, place);
+            let creative = if is_held_out { self.campaigns[campaign].control } else { creative };
+            let stands_in = creative.map_or(template, |creative| self.creatives[creative].template);
+            [template, stands_in].iter().all(|one| self.loss_of(*one, place.request).is_none())
+        };
+        let able = arms.iter().enumerate().filter(|(_, arm)| may(arm));
+        let able: Vec<(usize, String)> = able.map(|(number, arm)| (number, label(arm))).collect();
+        match place.bandits.choose(*name, &able, self.templates.len(), place.seed) {
+            Some((arm, share)) => (arms[arm].clone(), Some((format!("b{name}"), label(&arms[arm]), share))),
+            None => (arms[0].clone(), None),
+        }
+    }
+
+    /// The first pins that a template can follow, one per slot, and the bandit behind the first of them that has one.
+    fn pins_for(
+        &self,
+        template: usize,
+        reached: &[(usize, usize, Option<Choice>)],
+    ) -> ([Option<usize>; 8], Option<Choice>) {
+        let template = &self.templates[template];
+        let (mut pins, mut by) = ([None; 8], None);
+        for (slot, asset, choice) in reached {
+            if template.slots.get(*slot).is_none_or(|size| asset >= size) || pins[*slot].is_some() {
+                continue;
+            }
+            pins[*slot] = Some(*asset);
+            if template.feasible(&pins).is_empty() {
+                pins[*slot] = None;
+            } else {
+                by = by.or_else(|| choice.clone());
+            }
+        }
+        (pins, by)
     }
 
     fn is_held_out(&self, campaign: usize, admitted: &Admitted<'_>, place: &PlaceToFill<'_>) -> bool {
@@ -256,10 +401,43 @@ impl World {
     }
 }
 
+/// What a rule shows.
+struct Stage<'w> {
+    number: usize,
+    rule: &'w Rule,
+    template: usize,
+    creative: Option<usize>,
+    is_held_out: bool,
+}
+
 struct PlaceToFill<'a> {
     slot: usize,
     request: &'a PlacementRequest<'a>,
+    bandits: &'a Bandits<'a>,
     seed: u64,
+}
+
+fn note(
+    (act, choice): (Act, Option<Choice>),
+    pins: &mut Vec<(usize, usize, Option<Choice>)>,
+    tags: &mut Vec<String>,
+) {
+    match act {
+        Act::Tag(number) if !tags.contains(&format!("g{number}")) => tags.push(format!("g{number}")),
+        Act::Pin(slot, asset) => pins.push((slot, asset, choice)),
+        _ => {}
+    }
+}
+
+fn label(arm: &Act) -> String {
+    match arm {
+        Act::Template(number) => format!("template:t{number}"),
+        Act::Creative(number) => format!("creative:cr{number}"),
+        Act::Offer(number) => format!("offer:o{number}"),
+        Act::Pin(slot, asset) => format!("s{slot}:a{asset}"),
+        Act::Suppress => "no ad".to_owned(),
+        Act::Tag(_) | Act::Bandit(..) => panic!("{arm:?} is no arm"),
+    }
 }
 
 fn tier(class: Class, mode: Mode) -> Tier {
@@ -271,21 +449,25 @@ fn tier(class: Class, mode: Mode) -> Tier {
     }
 }
 
-/// The probability of each combination: the share of draws under which it is best, mixed with exploration.
+/// The probability of each combination: the share of draws under which it is the best of those that may be shown, mixed
+/// with exploration among those.
 pub(crate) fn propensities(
     layout: &Layout,
     model: Option<&TemplateModel>,
     exploration: f64,
     context: &Context,
+    feasible: &[usize],
 ) -> Vec<f64> {
-    let count = layout.combinations();
-    let Some(model) = model else { return vec![1.0 / count as f64; count] };
+    let mut shares = vec![0.0; layout.combinations()];
+    let exploration = if model.is_some() { exploration } else { 1.0 };
+    feasible.iter().for_each(|one| shares[*one] = exploration / feasible.len() as f64);
+    let Some(model) = model else { return shares };
     let draws: Vec<&[f32]> = model.draws.chunks_exact(layout.len).collect();
-    let mut shares = vec![exploration / count as f64; count];
     for weights in &draws {
-        let scores: Vec<f32> =
-            (0..count).map(|one| score_by_definition(layout, weights, context, one as u32)).collect();
-        let best = (0..count).fold(0, |best, one| if scores[one] > scores[best] { one } else { best });
+        let score = |one: usize| score_by_definition(layout, weights, context, one as u32);
+        let best = feasible
+            .iter()
+            .fold(feasible[0], |best, one| if score(*one) > score(best) { *one } else { best });
         shares[best] += (1.0 - exploration) / draws.len() as f64;
     }
     shares

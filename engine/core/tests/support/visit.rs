@@ -16,7 +16,7 @@ pub(crate) const TC_ALL: &str =
 pub(crate) const TC_NONE: &str = "CQlH_MAQlH_MANwADBENCNFgAAAAAAAAAAYgAAAAAAAA.IJXwAYAAgle";
 
 const COUNTRIES: [&str; 9] = ["RO", "DE", "FR", "GB", "US", "BR", "JP", "CA", "ZZ"];
-const SLOTS: [&str; 5] = ["home_hero", "sidebar", "checkout", "nowhere", ""];
+const SLOTS: [&str; 6] = ["home_hero", "sidebar", "checkout", "newsletter", "nowhere", ""];
 const FORMATS: [&[(u32, u32)]; 5] = [&[], &[(970, 250)], &[(300, 250)], &[(970, 250), (300, 250)], &[(1, 1)]];
 const TEXTS: [&str; 12] =
     ["running", "fashion", "travel", "gaming", "gold", "silver", "none", "", "mobile", "ünïcode", "a", "RO"];

@@ -32,12 +32,17 @@ pub(crate) enum Cond {
     Any(Vec<Cond>),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Act {
     Template(usize),
     Creative(usize),
     Offer(usize),
     Suppress,
+    Tag(usize),
+    /// Slot and asset.
+    Pin(usize, usize),
+    /// Name and arms.
+    Bandit(usize, Vec<Act>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +86,8 @@ pub(crate) struct Template {
     pub(crate) slots: Vec<usize>,
     pub(crate) exploration_percent: u32,
     pub(crate) fields: Vec<Field>,
+    /// Pairs of assets never shown together.
+    pub(crate) exclusions: Vec<(usize, usize)>,
 }
 
 #[derive(Debug, Clone)]
@@ -97,6 +104,37 @@ pub(crate) struct World {
     pub(crate) houses: Vec<Option<usize>>,
     pub(crate) segments: Vec<Cond>,
     pub(crate) rules: Vec<Rule>,
+}
+
+impl Template {
+    /// Choices of one asset per slot, in combination order.
+    pub(crate) fn choices(&self) -> Vec<Vec<usize>> {
+        self.slots.iter().fold(vec![Vec::new()], |choices, size| {
+            let longer = |choice: &Vec<usize>| {
+                let choice = choice.clone();
+                (0..*size).map(move |asset| [&choice[..], &[asset]].concat())
+            };
+            choices.iter().flat_map(longer).collect()
+        })
+    }
+
+    /// Combination numbers that hold no excluded pair, and the pinned assets.
+    pub(crate) fn feasible(&self, pins: &[Option<usize>]) -> Vec<usize> {
+        let is_excluded = |choice: &[usize]| {
+            (0..choice.len()).any(|one| {
+                (0..choice.len())
+                    .any(|other| one != other && self.exclusions.contains(&(choice[one], choice[other])))
+            })
+        };
+        let is_pinned = |choice: &[usize]| {
+            choice.iter().zip(pins).all(|(asset, pin)| pin.is_none_or(|pin| pin == *asset))
+        };
+        let choices = self.choices().into_iter().enumerate();
+        choices
+            .filter(|(_, choice)| !is_excluded(choice) && is_pinned(choice))
+            .map(|(number, _)| number)
+            .collect()
+    }
 }
 
 impl World {
@@ -153,14 +191,54 @@ impl World {
     }
 
     fn acts(&self, dice: &mut Dice) -> Vec<Act> {
-        (0..1 + dice.below(3))
-            .map(|_| match dice.below(10) {
-                0..4 => Act::Template(dice.below(self.templates.len() as u64) as usize),
-                4..7 => Act::Creative(dice.below(self.creatives.len() as u64) as usize),
-                7..9 => Act::Offer(dice.below(3) as usize),
-                _ => Act::Suppress,
-            })
-            .collect()
+        let mut acts: Vec<Act> = (0..1 + dice.below(3)).map(|_| self.act(dice)).collect();
+        // A pin beside a template must fit the first one that is shown.
+        let shown = acts
+            .iter()
+            .find_map(|act| if let Act::Template(template) = act { Some(*template) } else { None });
+        for _ in 0..dice.below(3) {
+            let template = shown.unwrap_or_else(|| dice.below(self.templates.len() as u64) as usize);
+            let slots = &self.templates[template].slots;
+            let slot = dice.below(slots.len() as u64) as usize;
+            acts.push(Act::Pin(slot, dice.below(slots[slot] as u64) as usize));
+        }
+        acts
+    }
+
+    fn act(&self, dice: &mut Dice) -> Act {
+        match dice.below(13) {
+            10 => Act::Tag(dice.below(3) as usize),
+            11.. => {
+                let mut arms: Vec<Act> = Vec::new();
+                for _ in 0..1 + dice.below(4) {
+                    let arm = self.arm(dice);
+                    if !arms.contains(&arm) {
+                        arms.push(arm);
+                    }
+                }
+                Act::Bandit(dice.below(2) as usize, arms)
+            }
+            below => self.plain(dice, below),
+        }
+    }
+
+    fn arm(&self, dice: &mut Dice) -> Act {
+        if dice.percent(20) {
+            let slots = &self.templates[dice.below(self.templates.len() as u64) as usize].slots;
+            let slot = dice.below(slots.len() as u64) as usize;
+            return Act::Pin(slot, dice.below(slots[slot] as u64) as usize);
+        }
+        let below = dice.below(10);
+        self.plain(dice, below)
+    }
+
+    fn plain(&self, dice: &mut Dice, number: u64) -> Act {
+        match number {
+            0..4 => Act::Template(dice.below(self.templates.len() as u64) as usize),
+            4..7 => Act::Creative(dice.below(self.creatives.len() as u64) as usize),
+            7..9 => Act::Offer(dice.below(3) as usize),
+            _ => Act::Suppress,
+        }
     }
 
     /// `catalog.toml` and one rule file.
@@ -244,7 +322,24 @@ fn template(dice: &mut Dice, campaign: usize) -> Template {
         fields.push(Field::Country);
     }
     let exploration_percent = dice.pick(&[0, 1, 20, 100]);
-    Template { campaign, size: dice.pick(&SIZES), slots, exploration_percent, fields }
+    let mut template = Template {
+        campaign,
+        size: dice.pick(&SIZES),
+        slots,
+        exploration_percent,
+        fields,
+        exclusions: Vec::new(),
+    };
+    let assets = template.slots.iter().max().copied().unwrap_or(1) as u64;
+    for _ in 0..if assets > 1 { dice.below(4) } else { 0 } {
+        let (one, other) = (dice.below(assets) as usize, dice.below(assets) as usize);
+        template.exclusions.push((one, other));
+        // What can hold nothing, and what excludes an asset from itself, is refused.
+        if one == other || template.feasible(&[None; 8]).is_empty() {
+            template.exclusions.pop();
+        }
+    }
+    template
 }
 
 fn cond(dice: &mut Dice, depth: u32, is_gated: bool, segments: usize) -> Cond {
@@ -294,6 +389,12 @@ fn text(cond: &Cond) -> String {
 
 fn acts_text(acts: &[Act]) -> String {
     let one = |act: &Act| match act {
+        Act::Tag(number) => format!("tag \"g{number}\""),
+        Act::Pin(slot, asset) => format!("show s{slot} \"a{asset}\""),
+        Act::Bandit(name, arms) => {
+            let arms: Vec<String> = arms.iter().map(|arm| acts_text(std::slice::from_ref(arm))).collect();
+            format!("choose by bandit \"b{name}\" {{ {} }}", arms.join(", ").replace("suppress", "no ad"))
+        }
         Act::Template(number) => format!("show template \"t{number}\""),
         Act::Creative(number) => format!("show creative \"cr{number}\""),
         Act::Offer(number) => format!("offer \"o{number}\""),
@@ -363,7 +464,7 @@ fn instant(at_ms: i64) -> String {
 }
 
 fn write_template(out: &mut String, number: usize, template: &Template) {
-    let Template { campaign, size, slots, exploration_percent, fields } = template;
+    let Template { campaign, size, slots, exploration_percent, fields, exclusions } = template;
     let _ = write!(
         out,
         "[[template]]\nid = \"t{number}\"\ncampaign = \"c{campaign}\"\nexploration = \"{exploration_percent}%\"\n"
@@ -371,6 +472,9 @@ fn write_template(out: &mut String, number: usize, template: &Template) {
     if size.0 > 0 {
         let _ = writeln!(out, "size = \"{}x{}\"", size.0, size.1);
     }
+    let pairs: Vec<String> =
+        exclusions.iter().map(|(one, other)| format!("[\"a{one}\", \"a{other}\"]")).collect();
+    let _ = writeln!(out, "never_together = [{}]", pairs.join(", "));
     for (slot, assets) in slots.iter().enumerate() {
         let assets: Vec<String> = (0..*assets).map(|asset| format!("\"a{asset}\"")).collect();
         let _ = write!(out, "[[template.slot]]\nname = \"s{slot}\"\nassets = [{}]\n", assets.join(", "));

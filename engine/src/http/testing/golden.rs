@@ -134,3 +134,38 @@ fn the_comparison_notices_what_is_different() {
         assert!(differs(other), "{other}");
     }
 }
+
+#[test]
+fn what_is_only_asked_is_answered_like_a_decision_and_leaves_no_trace() {
+    let shop = Shop::new();
+    let mut is_any_served = false;
+    for seed in 0..50u64 {
+        let decide = |options: Value| {
+            let case = Case {
+                name: String::new(),
+                request: serde_json::json!({
+                    "placements": [{"id": "a", "slot": "home_hero"}, {"id": "b", "slot": "newsletter"}],
+                    "user": {"id": "ana", "traits": {"member_tier": "gold"}},
+                    "consent": {"purposes": {"storage": true, "ads_profile": true, "ads_personalization": true}},
+                    "options": options,
+                }),
+                ip: "198.18.4.10".into(),
+                headers: vec![("authorization".into(), "Bearer explain-key".into())],
+                now: None,
+                seed,
+                learned: seed.is_multiple_of(2),
+                expect: Value::Null,
+            };
+            let snapshot = if case.learned { &shop.learned } else { &shop.unlearned };
+            let outcome = shop.answer(snapshot, &case.request(), &mut Memory::new(snapshot)).unwrap();
+            (serde_json::from_slice::<Value>(&outcome.answer).unwrap(), outcome.served.len())
+        };
+        let (decided, served) = decide(serde_json::json!({"explain": true}));
+        let now = jiff::Timestamp::from_millisecond(NOW_MS).unwrap().to_string();
+        let (asked, traces) = decide(serde_json::json!({"explain": true, "at_time": now}));
+        assert_eq!(decided, asked);
+        assert_eq!(traces, 0);
+        is_any_served |= served > 0;
+    }
+    assert!(is_any_served);
+}

@@ -26,7 +26,7 @@ use crate::enrich::geo::GeoDb;
 use crate::enrich::geo_cell::GeoCell;
 use crate::keys::Keys;
 use crate::snapshot_cell::{Live, SnapshotCell};
-use crate::user_store::UserStore;
+use crate::user_store::{KeyRegistry, UserStore};
 use support::{NOW_MS, demo, posteriors};
 
 /// The network of our own infrastructure: proxies and servers that may speak for a visitor.
@@ -59,7 +59,7 @@ impl Shop {
     fn new() -> Shop {
         let geography = GeoCell::default();
         geography.install(GeoDb::from_bytes(tessera_fixtures::DEMO_GEO.to_vec()).unwrap(), NOW_MS);
-        let users = Arc::new(UserStore::new(1 << 20));
+        let users = Arc::new(UserStore::new(1 << 20, KeyRegistry::default()));
         let responder = Responder {
             snapshots: Arc::new(SnapshotCell::new(None, Arc::clone(&users))),
             users: Arc::clone(&users),
@@ -71,7 +71,12 @@ impl Shop {
                 header: HeaderChoice::XForwardedFor,
             },
             consent: Policy::default(),
-            keys: Keys { token: TokenKey::new([7; 32]), subject: [9; 32], explain: "explain-key".into() },
+            keys: Keys {
+                token: TokenKey::new([7; 32]),
+                subject: [9; 32],
+                explain: "explain-key".into(),
+                erase: "erase-key".into(),
+            },
             public_url: "https://ads.fernweh.example".into(),
             token_ttl_secs: 86_400,
         };

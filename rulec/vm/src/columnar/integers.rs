@@ -4,7 +4,7 @@
 //! amounts in cents, ages in years and times in seconds all are. Comparing those takes half the memory and, unlike 64-bit
 //! integers, vector instructions that every processor has.
 
-use super::kernel::{bit, mark};
+use super::kernel::{WORD_ROWS, mark, set_bits};
 
 /// Above this, each value is searched for among the ranges instead of passing over the column once per range.
 const PASSES_MAX: usize = 8;
@@ -13,6 +13,8 @@ const PASSES_MAX: usize = 8;
 pub(super) struct Integers {
     /// One per row; anything where the signal is unknown.
     values: Vec<i64>,
+    /// Smallest and largest known value.
+    ends: Option<(i64, i64)>,
     packing: Packing,
     codes: Vec<u32>,
 }
@@ -30,12 +32,17 @@ enum Packing {
 
 impl Integers {
     pub(super) fn push(&mut self, value: Option<i64>) {
+        if let Some(value) = value {
+            let (low, high) = self.ends.unwrap_or((value, value));
+            self.ends = Some((low.min(value), high.max(value)));
+        }
         self.values.push(value.unwrap_or(0));
         self.packing = Packing::Stale;
     }
 
     pub(super) fn clear(&mut self) {
         self.values.clear();
+        self.ends = None;
         self.packing = Packing::Stale;
     }
 
@@ -45,23 +52,21 @@ impl Integers {
             return;
         }
         self.codes.clear();
-        let known =
-            || self.values.iter().enumerate().filter(|(row, _)| bit(valid, *row)).map(|(_, value)| *value);
-        let (Some(base), Some(top)) = (known().min(), known().max()) else {
-            self.packing = Packing::Wide;
-            return;
-        };
+        self.packing = Packing::Wide;
+        let Some((base, top)) = self.ends else { return };
+        // Unknown values must fit too; nobody looks at what they are.
+        for (word, known) in valid.iter().enumerate() {
+            for bit in set_bits(&[!known]) {
+                let row = word * WORD_ROWS + bit as usize;
+                self.values.get_mut(row).into_iter().for_each(|value| *value = base);
+            }
+        }
         let above = |value: i64| value.wrapping_sub(base) as u64;
-        let step = known().fold(0, |step, value| common_step(step, above(value))).max(1);
-        if quotient(above(top), step) > u64::from(u32::MAX) {
-            self.packing = Packing::Wide;
+        let step = self.values.iter().fold(0, |step, value| common_step(step, above(*value))).max(1);
+        if above(top) / step > u64::from(u32::MAX) {
             return;
         }
-        // The code of an unknown value is never looked at, but it must fit.
-        let code = |(row, value): (usize, &i64)| {
-            if bit(valid, row) { quotient(above(*value), step) as u32 } else { 0 }
-        };
-        self.codes.extend(self.values.iter().enumerate().map(code));
+        self.codes.extend(self.values.iter().map(|value| (above(*value) / step) as u32));
         self.packing = Packing::Narrow { base, step };
     }
 
@@ -100,28 +105,14 @@ fn narrowed(low: i64, high: i64, base: i64, step: u64) -> Option<(u32, u32)> {
 
 /// The greatest common divisor, by Euclid; zero divides into everything.
 fn common_step(step: u64, distance: u64) -> u64 {
-    if step == 1 || (step > 0 && quotient(distance, step).wrapping_mul(step) == distance) {
-        return step; // As almost always, once a few values were seen.
+    if step == 1 {
+        return 1;
     }
     let (mut larger, mut smaller) = (distance, step);
     while smaller != 0 {
         (larger, smaller) = (smaller, larger % smaller);
     }
     larger
-}
-
-/// Distances below this are exact as floats.
-const FLOAT_EXACT_MAX: u64 = 1 << 53;
-
-/// How often `step`, which is not zero, goes into a multiple of it; anything for what is no multiple.
-///
-/// Dividing floats takes a fifth of the time of dividing 64-bit integers, and is exact: a quotient of exact numbers that
-/// is itself a whole number below 2^53 needs no rounding.
-fn quotient(distance: u64, step: u64) -> u64 {
-    if distance < FLOAT_EXACT_MAX && step < FLOAT_EXACT_MAX {
-        return (distance as i64 as f64 / step as i64 as f64) as i64 as u64;
-    }
-    distance / step
 }
 
 /// The values whose age at `now_ms` lies in one of the ranges: ages and values run in opposite directions, and an age that
@@ -145,6 +136,7 @@ pub(super) fn values_of_ages(ages: &[(i64, i64)], now_ms: i64) -> Vec<(i64, i64)
 
 #[cfg(test)]
 mod tests {
+    use super::super::kernel::bit;
     use super::*;
 
     fn column(values: &[Option<i64>]) -> (Integers, Vec<u64>) {
@@ -217,33 +209,6 @@ mod tests {
         assert!(matches!(column(&times).0.packing, Packing::Narrow { step: 86_400_000, .. }));
         assert_eq!(column(&[None, None]).0.packing, Packing::Wide);
         assert_eq!(column(&[Some(0), Some(1), Some(i64::MAX)]).0.packing, Packing::Wide);
-    }
-
-    #[test]
-    fn steps_are_the_greatest_that_fit() {
-        let slow = |values: &[u64]| {
-            values.iter().fold(0, |step: u64, value| {
-                (1..=*value.max(&step))
-                    .rev()
-                    .find(|factor| step % factor == 0 && value % factor == 0)
-                    .unwrap_or(step)
-            })
-        };
-        for values in [&[0u64, 6, 4][..], &[9, 27, 81], &[0, 0], &[5], &[12, 18, 30, 7], &[1_000, 250, 0]] {
-            assert_eq!(
-                values.iter().fold(0, |step, value| common_step(step, *value)),
-                slow(values),
-                "{values:?}"
-            );
-        }
-        for step in [1, 3, 1_000_000, 5_030_000, 86_400_000, FLOAT_EXACT_MAX - 1, u64::MAX / 3] {
-            for count in [0, 1, 2, 3, 1_000_003, u64::from(u32::MAX)] {
-                if let Some(distance) = step.checked_mul(count) {
-                    assert_eq!(quotient(distance, step), count);
-                    assert_eq!(common_step(step, distance), step);
-                }
-            }
-        }
     }
 
     #[test]

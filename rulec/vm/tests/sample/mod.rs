@@ -121,6 +121,7 @@ pub fn program() -> Program {
             Action::Tag(WordId(2)),
         ],
         features: Vec::new(),
+        work_max: 29,
     }
 }
 

@@ -39,7 +39,7 @@ impl Journal {
             at += used;
             self.records += 1;
             match *event {
-                Event::Generation(_) => continue,
+                Event::Generation(_) | Event::Remembered(_) => continue,
                 Event::Served(served) => self.served.insert((served.decision_id, served.ad)),
                 Event::Touch(touch) => self.touches.insert((touch.decision_id, touch.ad, touch.kind)),
                 Event::Behaviour(behaviour) => self.behaviours.insert(behaviour.message_id),
