@@ -79,6 +79,9 @@ enum Command {
         /// Catalog whose names the rules may use; else the names they use are taken for granted
         #[arg(long)]
         catalog: Option<PathBuf>,
+        /// Visitors, one JSON object a line (docs/CRITERIA.md); hovering tells what share of them a segment or rule matches
+        #[arg(long)]
+        sample: Option<PathBuf>,
     },
 }
 
@@ -137,7 +140,7 @@ pub fn run(host: Host<'_>, arguments: impl IntoIterator<Item = OsString>) -> Exi
         Command::Sql(args) => sql::run(host, &args),
         Command::Json(args) => json::run(host, &args),
         Command::Build(args) => build::run(host, &args),
-        Command::Lsp { catalog } => lsp::run(host, catalog.as_deref()),
+        Command::Lsp { catalog, sample } => lsp::run(host, catalog.as_deref(), sample.as_deref()),
     };
     match outcome {
         Ok(code) => code,
@@ -199,4 +202,10 @@ fn complain(text: &str) {
         return;
     }
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Unix milliseconds.
+fn now_ms() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    now.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
 }

@@ -9,8 +9,11 @@ mod hover;
 use crate::ast::{Cond, CondKind, File};
 use crate::check::Vocabulary;
 use crate::diagnostic::{Diagnostic, Fix, Place, Sink, SourceFile};
+use crate::explain::{Case, Refusal, Visitor};
 use crate::lexer::{Token, TokenKind, lex};
+use crate::limits;
 use crate::{Names, parser};
+use tessera_rulevm::Truth;
 
 pub use completion::{Completion, CompletionKind};
 
@@ -20,6 +23,8 @@ pub struct Workspace<'a> {
     names: &'a Names,
     trees: Vec<File>,
     vocabulary: Vocabulary,
+    sample: &'a [String],
+    now_ms: i64,
 }
 
 /// What can be defined in one place and used in others.
@@ -49,7 +54,38 @@ impl<'a> Workspace<'a> {
         let mut sink = Sink::default();
         let trees = parser::parse_all(files, &mut sink);
         let vocabulary = crate::check::vocabulary_of(&trees, names);
-        Workspace { files, names, trees, vocabulary }
+        Workspace { files, names, trees, vocabulary, sample: &[], now_ms: 0 }
+    }
+
+    /// Visitors, as JSON (`docs/CRITERIA.md`), over which hovering tells what share a segment or rule matches. The first
+    /// [`limits::SAMPLE_VISITORS_MAX`] count.
+    #[must_use]
+    pub fn with_sample(mut self, visitors: &'a [String], now_ms: i64) -> Workspace<'a> {
+        (self.sample, self.now_ms) = (visitors, now_ms);
+        self
+    }
+
+    /// How many of the sample's visitors something is true of, and of how many it is unknown; visitors that cannot be
+    /// read are left out. `None` without a sample, or while the files have errors.
+    fn share(&self, truth: impl Fn(&Case) -> Option<Truth>) -> Option<String> {
+        let (mut read, mut matched, mut unknown) = (0usize, 0usize, 0usize);
+        for json in self.sample.iter().take(limits::SAMPLE_VISITORS_MAX) {
+            let visitor = Visitor { json, now_ms: self.now_ms, bucket: None };
+            let case = match Case::read(self.files, self.names, visitor) {
+                Ok(case) => case,
+                Err(Refusal::Rules(_)) => return None,
+                Err(Refusal::Visitor(_)) => continue,
+            };
+            read += 1;
+            match truth(&case)? {
+                Truth::True => matched += 1,
+                Truth::Unknown => unknown += 1,
+                Truth::False => {}
+            }
+        }
+        let percent = |part: usize| part * 100 / read.max(1);
+        let (matched, unknown) = (percent(matched), percent(unknown));
+        (read > 0).then(|| format!("matches {matched} % of {read} sample visitors, unknown for {unknown} %"))
     }
 
     /// Everything wrong with the files.

@@ -178,6 +178,18 @@ impl Case {
         self.checked.sources.iter().map(|source| source.name.as_str())
     }
 
+    /// Is the visitor in this segment? `None` when there is no such segment.
+    pub fn segment_truth(&self, name: &str) -> Option<Truth> {
+        let (_, condition) = self.checked.unit.segments.iter().find(|(own, _)| own == name)?;
+        Some(reference::truth(condition, &self.program, &self.frame(&self.visitor)))
+    }
+
+    /// Does any tier of this rule match the visitor? `None` when there is no such rule.
+    pub fn rule_truth(&self, name: &str) -> Option<Truth> {
+        let source = self.rules().position(|own| own == name)?;
+        Some(self.any(&self.goals(source), &self.frame(&self.visitor)))
+    }
+
     /// Explains the rule of this name.
     ///
     /// # Errors

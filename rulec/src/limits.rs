@@ -39,3 +39,5 @@ pub const ANALYSED_CONJUNCTIONS_MAX: usize = 32_768;
 pub const OVERLAPS_MAX: usize = 10;
 /// Bytes of criteria in JSON: a list of a hundred thousand postal codes fits.
 pub const CRITERIA_BYTES_MAX: usize = 4 << 20;
+/// Visitors of a sample over which an editor shows shares; the files are compiled once for each.
+pub const SAMPLE_VISITORS_MAX: usize = 200;

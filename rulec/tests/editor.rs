@@ -49,6 +49,23 @@ fn hovering_tells_type_origin_and_consent() {
 }
 
 #[test]
+fn hovering_tells_the_share_of_a_sample() {
+    let (files, names) = (files(), names());
+    let ages = ["\"age\": 20", "\"age\": 30", "\"age\": 14", "\"weather\": \"sun\""];
+    let mut sample: Vec<String> = ages.iter().map(|one| format!("{{ {one} }}")).collect();
+    sample.push("no visitor".to_owned());
+    let workspace = Workspace::new(&files, &names).with_sample(&sample, 1_800_000_000_000);
+    let hover = |what: &str| workspace.hover(0, at(SHOP, what)).map(|(_, text)| text).unwrap_or_default();
+    let segment = hover("\"grown up\" {");
+    assert!(segment.ends_with("matches 50 % of 4 sample visitors, unknown for 25 %"), "{segment}");
+    let rule = hover("\"r\" for");
+    assert_eq!(
+        rule, "rule \"r\" matches 50 % of 4 sample visitors, unknown for 0 %",
+        "whoever has sun is excluded"
+    );
+}
+
+#[test]
 fn definitions_are_found_across_files() {
     let (files, names) = (files(), names());
     let workspace = Workspace::new(&files, &names);

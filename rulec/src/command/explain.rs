@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::SystemTime;
 
-use super::{FINDINGS, Host, Output, complain, print, say, sources};
+use super::{FINDINGS, Host, Output, complain, now_ms, print, say, sources};
 use crate::explain::{Case, Refusal, Visitor, json, text};
 use crate::limits::CRITERIA_BYTES_MAX;
 use crate::report;
@@ -45,9 +44,7 @@ fn explain_rule(host: Host<'_>, args: &Args, rule: &str, event: &Path) -> Result
     let files = sources::read(&args.subjects)?;
     let catalog = sources::catalog(host, args.catalog.as_deref(), &files)?;
     let json_text = sources::read_text(event, CRITERIA_BYTES_MAX)?;
-    let now_ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now_ms = now_ms.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0);
-    let visitor = Visitor { json: &json_text, now_ms, bucket: host.bucket };
+    let visitor = Visitor { json: &json_text, now_ms: now_ms(), bucket: host.bucket };
     let case = match Case::read(&files, &catalog.names, visitor) {
         Ok(case) => case,
         Err(Refusal::Rules(diagnostics)) => {

@@ -23,10 +23,16 @@ use lsp_types::{
 use serde_json::Value;
 
 use super::Host;
+use crate::limits::FILE_BYTES_MAX;
 use convert::Encoding;
 use documents::Documents;
 
-pub(super) fn run(host: Host<'_>, catalog: Option<&Path>) -> Result<ExitCode, String> {
+pub(super) fn run(host: Host<'_>, catalog: Option<&Path>, sample: Option<&Path>) -> Result<ExitCode, String> {
+    let sample = match sample {
+        Some(path) => super::sources::read_text(path, FILE_BYTES_MAX)?,
+        None => String::new(),
+    };
+    let visitors = sample.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let names = match (catalog, host.catalog) {
         (None, _) => None,
@@ -42,7 +48,7 @@ pub(super) fn run(host: Host<'_>, catalog: Option<&Path>) -> Result<ExitCode, St
         "serverInfo": { "name": "rulec", "version": env!("CARGO_PKG_VERSION") },
     });
     connection.initialize_finish(id, capabilities).map_err(|error| text(&error))?;
-    let mut server = Server { connection, documents: Documents::open(&params, names), encoding };
+    let mut server = Server { connection, documents: Documents::open(&params, names, visitors), encoding };
     server.publish();
     let outcome = server.serve();
     // The writer ends when its channel does.

@@ -5,7 +5,7 @@ use tessera_wire::program::Origin;
 use super::{Symbol, Workspace, symbol_of, token_at};
 use crate::check::describe;
 use crate::diagnostic::Place;
-use crate::lexer::TokenKind;
+use crate::lexer::{Token, TokenKind};
 
 /// Keywords that are worth a line.
 const KEYWORDS: [(&str, &str); 16] = [
@@ -37,7 +37,7 @@ pub(super) fn hover(workspace: &Workspace<'_>, file: u32, byte: u32) -> Option<(
     let text = match symbol_of(&tokens, at) {
         Some(Symbol::Segment(name)) => segment(workspace, &name),
         Some(Symbol::Attribute(name)) => attribute(workspace, &name),
-        None => None,
+        None => rule(workspace, &tokens, at),
     };
     let keyword = || match &tokens[at].kind {
         TokenKind::Word(word) => {
@@ -65,7 +65,20 @@ fn attribute(workspace: &Workspace<'_>, name: &str) -> Option<String> {
 fn segment(workspace: &Workspace<'_>, name: &str) -> Option<String> {
     let text = workspace.segment_text(name)?;
     let consent = consent(&workspace.purposes_of_segment(name));
-    Some(format!("segment \"{name}\"\n\n```rules\n{text}\n```\n\n{consent}"))
+    let share = workspace.share(|case| case.segment_truth(name));
+    let share = share.map_or(String::new(), |share| format!("\n\n{share}"));
+    Some(format!("segment \"{name}\"\n\n```rules\n{text}\n```\n\n{consent}{share}"))
+}
+
+/// The name of a rule where it is defined: what share of the sample it matches.
+fn rule(workspace: &Workspace<'_>, tokens: &[Token<'_>], at: usize) -> Option<String> {
+    let TokenKind::Text(name) = tokens[at].kind else { return None };
+    if tokens.get(at.checked_sub(1)?)?.kind != TokenKind::Word("rule") {
+        return None;
+    }
+    let name = name.value();
+    let share = workspace.share(|case| case.rule_truth(&name))?;
+    Some(format!("rule \"{name}\" {share}"))
 }
 
 fn consent(purposes: &[String]) -> String {

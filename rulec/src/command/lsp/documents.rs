@@ -18,10 +18,12 @@ pub(super) struct Documents {
     names: Names,
     /// The catalog's names; without them, names are taken for granted.
     catalog: Option<Names>,
+    /// Visitors to try segments and rules on.
+    sample: Vec<String>,
 }
 
 impl Documents {
-    pub(super) fn open(params: &InitializeParams, catalog: Option<Names>) -> Documents {
+    pub(super) fn open(params: &InitializeParams, catalog: Option<Names>, sample: Vec<String>) -> Documents {
         let folder = params.workspace_folders.as_ref().and_then(|folders| folders.first());
         #[allow(deprecated)] // Older editors send nothing else.
         let root = folder.map(|folder| &folder.uri).or(params.root_uri.as_ref()).and_then(path_of);
@@ -32,6 +34,7 @@ impl Documents {
             uris: Vec::new(),
             names: Names::default(),
             catalog,
+            sample,
         };
         documents.refresh();
         documents
@@ -61,7 +64,7 @@ impl Documents {
     }
 
     pub(super) fn workspace(&self) -> Workspace<'_> {
-        Workspace::new(&self.files, &self.names)
+        Workspace::new(&self.files, &self.names).with_sample(&self.sample, super::super::now_ms())
     }
 
     pub(super) fn files(&self) -> &[SourceFile] {
