@@ -7,10 +7,11 @@
 //! Guarantees: deterministic; equal literals are one literal, equal tails of code are one tail; literals are grouped by
 //! attribute, rules sorted as [`tessera_wire::program::Program::rules`] demands. Not here: limits (verification has them).
 
-use ahash::{AHashMap, AHashSet};
+mod pools;
+
+use ahash::AHashMap;
 use tessera_wire::program::{
-    ACCEPT, Action, Attribute, Binding, Branch, Constraint, Literal, LiteralId, Polarity, Program, REJECT,
-    Rule, Segment, SignalId, Span, WordId,
+    ACCEPT, Attribute, Branch, LiteralId, Polarity, Program, REJECT, Segment, SignalId,
 };
 use tessera_wire::signal::{Gates, Kind};
 
@@ -19,6 +20,7 @@ use crate::hir::{
     self, Bound, Check, Condition, Test, Unit, definite, is_affirmative, opposite, possible, test_polarity,
 };
 use crate::print;
+use pools::Pools;
 
 /// A program and how to print each of its literals.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,171 +234,4 @@ pub(crate) fn gates_of(unit: &Unit, condition: &Condition) -> Gates {
         }
     });
     gates
-}
-
-/// The pools that literals and rules refer to; equal slices are stored once.
-struct Pools<'u> {
-    /// Sorted and distinct.
-    dictionary: Vec<&'u str>,
-    word_ids: AHashMap<&'u str, WordId>,
-    ranges: Vec<(i64, i64)>,
-    range_spans: AHashMap<&'u [(i64, i64)], Span>,
-    words: Vec<WordId>,
-    word_spans: AHashMap<Vec<WordId>, Span>,
-    actions: Vec<Action>,
-    /// Equal choices have their arms once; arms are told apart by how they print.
-    arm_spans: AHashMap<String, Span>,
-}
-
-impl<'u> Pools<'u> {
-    fn new(unit: &'u Unit, literals: &[Key<'u>]) -> Pools<'u> {
-        let mut words: AHashSet<&str> = unit.words.iter().map(String::as_str).collect();
-        for (_, _, check) in literals {
-            words.extend(texts(check).iter().map(String::as_str));
-        }
-        let mut of_actions = Vec::new();
-        for action in unit.rules.iter().flat_map(|rule| &rule.actions) {
-            words_of(action, &mut of_actions);
-        }
-        words.extend(of_actions);
-        let mut dictionary: Vec<&str> = words.into_iter().collect();
-        dictionary.sort_unstable();
-        let word_ids = dictionary.iter().copied().zip((1..).map(WordId)).collect();
-        Pools {
-            dictionary,
-            word_ids,
-            ranges: Vec::new(),
-            range_spans: AHashMap::new(),
-            words: Vec::new(),
-            word_spans: AHashMap::new(),
-            actions: Vec::new(),
-            arm_spans: AHashMap::new(),
-        }
-    }
-
-    fn literal(&mut self, (signal, polarity, check): &Key<'u>) -> Literal {
-        let constraint = match check {
-            Check::Known => Constraint::Known,
-            Check::InRanges(ranges) => Constraint::InRanges(self.range_span(ranges)),
-            Check::AgeInRanges(ranges) => Constraint::AgeInRanges(self.range_span(ranges)),
-            Check::OneOf(words) => Constraint::OneOf(self.word_span(words)),
-            Check::StartsWith(text) => Constraint::StartsWith(self.word(text)),
-            Check::EndsWith(text) => Constraint::EndsWith(self.word(text)),
-            Check::Contains(text) => Constraint::Contains(self.word(text)),
-            Check::AnyOf(words) => Constraint::AnyOf(self.word_span(words)),
-            Check::AllOf(words) => Constraint::AllOf(self.word_span(words)),
-            Check::OnlyOf(words) => Constraint::OnlyOf(self.word_span(words)),
-        };
-        Literal { signal: *signal, polarity: *polarity, constraint }
-    }
-
-    fn range_span(&mut self, ranges: &'u [(i64, i64)]) -> Span {
-        if let Some(span) = self.range_spans.get(ranges) {
-            return *span;
-        }
-        let span = Span { first: self.ranges.len() as u32, len: ranges.len() as u32 };
-        self.ranges.extend_from_slice(ranges);
-        self.range_spans.insert(ranges, span);
-        span
-    }
-
-    fn word_span(&mut self, texts: &[String]) -> Span {
-        let mut ids: Vec<WordId> = texts.iter().map(|text| self.word(text)).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if let Some(span) = self.word_spans.get(&ids) {
-            return *span;
-        }
-        let span = Span { first: self.words.len() as u32, len: ids.len() as u32 };
-        self.words.extend_from_slice(&ids);
-        self.word_spans.insert(ids, span);
-        span
-    }
-
-    /// Every text of every literal and action was collected before, so the search succeeds.
-    fn word(&self, text: &str) -> WordId {
-        self.word_ids.get(text).copied().unwrap_or(WordId::OTHER)
-    }
-
-    fn rules(&mut self, unit: &Unit, entries: &[u32]) -> Vec<Rule> {
-        let mut rules = Vec::with_capacity(unit.rules.len());
-        for (rule, entry) in unit.rules.iter().zip(entries) {
-            // Arms first: a rule's own actions stand together.
-            let own: Vec<Action> = rule.actions.iter().map(|action| self.action(action)).collect();
-            let actions = Span { first: self.actions.len() as u32, len: own.len() as u32 };
-            self.actions.extend(own);
-            rules.extend(rule.placement_ids().map(|placement| Rule {
-                source: rule.source,
-                tier: rule.tier,
-                placement,
-                priority: rule.priority,
-                class: rule.class,
-                entry: *entry,
-                actions,
-            }));
-        }
-        rules
-            .sort_unstable_by_key(|rule| (rule.placement, -i64::from(rule.priority), rule.source, rule.tier));
-        rules
-    }
-
-    fn action(&mut self, action: &hir::Action) -> Action {
-        match action {
-            hir::Action::Plain(action) => *action,
-            hir::Action::Tag(word) => Action::Tag(self.word(word)),
-            hir::Action::Pin { slot, asset } => Action::Pin { slot: self.word(slot), asset: *asset },
-            hir::Action::Bind { parameter, value } => {
-                let value = match value {
-                    Bound::Text(text) => Binding::Word(self.word(text)),
-                    Bound::Signal(signal) => Binding::Signal(*signal),
-                };
-                Action::Bind { parameter: self.word(parameter), value }
-            }
-            hir::Action::Choose { bandit, arms } => {
-                let arms: Vec<Action> = arms.iter().map(|arm| self.action(arm)).collect();
-                Action::Choose { bandit: self.word(bandit), arms: self.arm_span(arms) }
-            }
-            hir::Action::Variant { split, arm } => {
-                Action::Variant { split: self.word(split), arm: self.word(arm) }
-            }
-        }
-    }
-
-    fn arm_span(&mut self, arms: Vec<Action>) -> Span {
-        let key = format!("{arms:?}");
-        if let Some(span) = self.arm_spans.get(&key) {
-            return *span;
-        }
-        let span = Span { first: self.actions.len() as u32, len: arms.len() as u32 };
-        self.actions.extend(arms);
-        self.arm_spans.insert(key, span);
-        span
-    }
-}
-
-/// Texts of an action that must be in the dictionary.
-fn words_of<'u>(action: &'u hir::Action, words: &mut Vec<&'u str>) {
-    match action {
-        hir::Action::Plain(_) => {}
-        hir::Action::Tag(word) | hir::Action::Pin { slot: word, .. } => words.push(word),
-        hir::Action::Bind { parameter, value } => {
-            words.push(parameter);
-            if let Bound::Text(text) = value {
-                words.push(text);
-            }
-        }
-        hir::Action::Choose { bandit, arms } => {
-            words.push(bandit);
-            arms.iter().for_each(|arm| words_of(arm, words));
-        }
-        hir::Action::Variant { split, arm } => words.extend([split.as_str(), arm.as_str()]),
-    }
-}
-
-fn texts(check: &Check) -> &[String] {
-    match check {
-        Check::Known | Check::InRanges(_) | Check::AgeInRanges(_) => &[],
-        Check::OneOf(words) | Check::AnyOf(words) | Check::AllOf(words) | Check::OnlyOf(words) => words,
-        Check::StartsWith(text) | Check::EndsWith(text) | Check::Contains(text) => std::slice::from_ref(text),
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! The score of a combination in a context is the linear predictor without the terms that all combinations share
 //! (intercept and context weights), so the best combination is the one with the greatest sum of asset, pair and
-//! (context, asset) weights. Weights are stored for [`BLOCK`] draws side by side, so that one pass over the combinations
+//! (context, asset) weights. Weights are stored for eight draws side by side, so that one pass over the combinations
 //! scores all of them with plain vector additions (see [`search`]).
 //!
 //! Combinations that hold two incompatible assets score minus infinity, so none is ever the best; pinned slots have one
