@@ -32,6 +32,7 @@ mod lower;
 mod nearest;
 mod parser;
 pub mod print;
+mod ranges;
 pub mod reference;
 pub mod report;
 pub mod sql;

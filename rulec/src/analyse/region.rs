@@ -8,6 +8,7 @@ use tessera_wire::program::{Constraint, Literal, LiteralId, Polarity, Program, S
 
 use super::members::Members;
 use super::words::Words;
+use crate::ranges::{complement, intersection, is_subset};
 
 /// Values that a conjunction leaves to one signal.
 #[derive(Debug, Clone)]
@@ -166,44 +167,7 @@ impl Known {
 
 /// The ranges themselves, or everything else.
 fn sided(ranges: &[(i64, i64)], is_inside: bool) -> Vec<(i64, i64)> {
-    if is_inside {
-        return ranges.to_vec();
-    }
-    let mut rest = Vec::new();
-    let mut next = Some(i64::MIN);
-    for (low, high) in ranges {
-        if let (Some(start), Some(end)) = (next, low.checked_sub(1))
-            && start <= end
-        {
-            rest.push((start, end));
-        }
-        next = high.checked_add(1);
-    }
-    rest.extend(next.map(|start| (start, i64::MAX)));
-    rest
-}
-
-fn intersection(left: &[(i64, i64)], right: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    let (mut both, mut at, mut other) = (Vec::new(), 0, 0);
-    while let (Some(one), Some(two)) = (left.get(at), right.get(other)) {
-        let (low, high) = (one.0.max(two.0), one.1.min(two.1));
-        if low <= high {
-            both.push((low, high));
-        }
-        if one.1 < two.1 {
-            at += 1;
-        } else {
-            other += 1;
-        }
-    }
-    both
-}
-
-fn is_subset(inner: &[(i64, i64)], outer: &[(i64, i64)]) -> bool {
-    inner.iter().all(|(low, high)| {
-        let place = outer.partition_point(|range| range.1 < *low);
-        outer.get(place).is_some_and(|range| range.0 <= *low && *high <= range.1)
-    })
+    if is_inside { ranges.to_vec() } else { complement(ranges) }
 }
 
 /// The dictionary's text of a word.

@@ -5,6 +5,7 @@ use tessera_wire::signal::{Builtin, NUMBER_SCALE};
 
 use super::ways::Literal;
 use crate::hir::{Check, Signal, Type};
+use crate::ranges::{complement, intersection};
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
@@ -98,49 +99,9 @@ fn values_of_ages(ages: &[(i64, i64)], now_ms: i64) -> Vec<(i64, i64)> {
     ranges.map(|(low, high)| (if *high == i64::MAX { i64::MIN } else { value(*high) }, value(*low))).collect()
 }
 
-/// Everything but these sorted, disjoint ranges.
-fn complement(ranges: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    let mut rest = Vec::with_capacity(ranges.len() + 1);
-    let mut start = Some(i64::MIN);
-    for (low, high) in ranges {
-        if let Some(start) = start
-            && start < *low
-        {
-            rest.push((start, low - 1));
-        }
-        start = high.checked_add(1);
-    }
-    rest.extend(start.map(|start| (start, i64::MAX)));
-    rest
-}
-
-fn intersection(one: &[(i64, i64)], other: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    let (mut left, mut right, mut common) = (0, 0, Vec::new());
-    while let (Some(first), Some(second)) = (one.get(left), other.get(right)) {
-        let (low, high) = (first.0.max(second.0), first.1.min(second.1));
-        if low <= high {
-            common.push((low, high));
-        }
-        if first.1 < second.1 {
-            left += 1;
-        } else {
-            right += 1;
-        }
-    }
-    common
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_are_cut_and_turned_around() {
-        assert_eq!(complement(&[(1, 2), (5, i64::MAX)]), [(i64::MIN, 0), (3, 4)]);
-        assert_eq!(complement(&[]), [(i64::MIN, i64::MAX)]);
-        assert_eq!(intersection(&[(0, 10)], &[(-5, 2), (4, 20)]), [(0, 2), (4, 10)]);
-        assert_eq!(values_of_ages(&[(0, 5), (8, i64::MAX)], 100), [(i64::MIN, 92), (95, 100)]);
-    }
 
     #[test]
     fn of_a_range_the_end_that_is_near_and_readable() {
