@@ -188,13 +188,11 @@ impl<'u> Lowering<'u> {
 
 /// The first place of each literal in each rule. Code is emitted backwards, so the first place is not the first met.
 fn places(found: Vec<(u32, u32, Place)>, final_ids: &[u32]) -> Vec<LiteralPlace> {
-    let placed = found.into_iter().map(|(rule, id, place)| {
-        let literal = LiteralId(final_ids[id as usize]);
-        LiteralPlace { rule, literal, place }
-    });
+    let literal = |id: u32| LiteralId(final_ids[id as usize]);
+    let placed =
+        found.into_iter().map(|(rule, id, place)| LiteralPlace { rule, literal: literal(id), place });
     let mut places: Vec<LiteralPlace> = placed.collect();
-    places
-        .sort_unstable_by_key(|one| (one.rule, one.literal, one.place.file, one.place.start, one.place.end));
+    places.sort_unstable_by_key(|one| (one.rule, one.literal, one.place.file, one.place.start));
     places.dedup_by_key(|one| (one.rule, one.literal));
     places
 }
