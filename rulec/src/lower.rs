@@ -7,6 +7,7 @@
 //! Guarantees: deterministic; equal literals are one literal, equal tails of code are one tail; literals are grouped by
 //! attribute, rules sorted as [`tessera_wire::program::Program::rules`] demands. Not here: limits (verification has them).
 
+mod places;
 mod pools;
 
 use ahash::AHashMap;
@@ -22,6 +23,8 @@ use crate::hir::{
 use crate::print;
 use pools::Pools;
 
+pub use places::LiteralPlace;
+
 /// A program and how to print each of its literals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lowered {
@@ -31,17 +34,6 @@ pub struct Lowered {
     pub literals: Vec<String>,
     /// Where rules name their literals, sorted by rule and literal; of several places the first.
     pub places: Vec<LiteralPlace>,
-}
-
-/// Where a rule names a literal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LiteralPlace {
-    /// Index of the source rule.
-    pub rule: u32,
-    /// Which literal.
-    pub literal: LiteralId,
-    /// Where.
-    pub place: Place,
 }
 
 /// Lowers a unit. Total; whether the result is small enough to run is for verification to say.
@@ -143,7 +135,7 @@ impl<'u> Lowering<'u> {
         for (position, id) in order.iter().enumerate() {
             final_ids[*id as usize] = position as u32;
         }
-        let places = places(self.places, &final_ids);
+        let places = places::first(self.places, &final_ids);
         let last = (self.code.len() as u32).wrapping_sub(1);
         let target = |at: u32| if at >= REJECT { at } else { last - at };
         let mut pools = Pools::new(unit, &self.literals);
@@ -184,17 +176,6 @@ impl<'u> Lowering<'u> {
         program.work_max = tessera_rulevm::work_of(&program);
         Lowered { program, literals: texts, places }
     }
-}
-
-/// The first place of each literal in each rule. Code is emitted backwards, so the first place is not the first met.
-fn places(found: Vec<(u32, u32, Place)>, final_ids: &[u32]) -> Vec<LiteralPlace> {
-    let literal = |id: u32| LiteralId(final_ids[id as usize]);
-    let placed =
-        found.into_iter().map(|(rule, id, place)| LiteralPlace { rule, literal: literal(id), place });
-    let mut places: Vec<LiteralPlace> = placed.collect();
-    places.sort_unstable_by_key(|one| (one.rule, one.literal, one.place.file, one.place.start));
-    places.dedup_by_key(|one| (one.rule, one.literal));
-    places
 }
 
 fn literal_text(unit: &Unit, (signal, polarity, check): &Key<'_>) -> String {
