@@ -18,6 +18,7 @@ pub(crate) mod events;
 mod explanation;
 mod json;
 mod notes;
+mod preview;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod router;
