@@ -95,6 +95,22 @@ impl Responder {
         out: &mut Vec<u8>,
         emit: &mut dyn FnMut(Shown<'_>),
     ) -> Result<Summary, Problem> {
+        self.decided(live, arrival, body, memory, &mut |decided| {
+            let ads = if decided.is_what_if { 0 } else { decided.answer.decision.ads.len() };
+            (0..ads).for_each(|number| emit(decided.shown(number, number as u16)));
+            decided.answer.encode(out);
+        })
+    }
+
+    /// Decides, and hands over what was decided: whoever takes it says what was shown of it, and in which words.
+    pub(super) fn decided(
+        &self,
+        live: &Live,
+        arrival: &Arrival<'_>,
+        body: &DecideBody<'_>,
+        memory: &mut Memory,
+        take: &mut dyn FnMut(&Decided<'_>),
+    ) -> Result<Summary, Problem> {
         let is_what_if = body.options.is_what_if || body.options.at_time.is_some();
         if body.options.explain || is_what_if {
             self.authorize_explain(arrival)?;
@@ -138,14 +154,6 @@ impl Responder {
         let may_count =
             admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test && preview.is_none();
         let counted_subject = if may_count { subject } else { 0 };
-        for (number, ad) in decision.ads.iter().enumerate() {
-            if is_what_if {
-                break;
-            }
-            let notes = notes_of(&decision, number);
-            let served = served(live, arrival, &admitted, (ad, number as u16), notes);
-            emit(Shown { served, ad, counted_subject });
-        }
         let answer = Answer {
             responder: self,
             snapshot: live,
@@ -156,7 +164,7 @@ impl Responder {
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
         };
-        answer.encode(out);
+        take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
         Ok(Summary::of(&decision, admitted.mode()))
     }
 
@@ -218,7 +226,26 @@ pub(super) struct Shown<'a> {
     pub(super) served: Served,
     pub(super) ad: &'a Ad,
     /// Whose impressions it adds to; 0 when counting is not allowed.
+    pub(super) counted_subject: u128,
+}
+
+/// A decision that has been made, and everything that an answer to it is written from.
+pub(super) struct Decided<'a> {
+    pub(super) answer: Answer<'a>,
+    random: u128,
     counted_subject: u128,
+    pub(super) is_what_if: bool,
+}
+
+impl Decided<'_> {
+    /// The ad at `index`, for the journal, where it is called `number`.
+    pub(super) fn shown(&self, index: usize, number: u16) -> Shown<'_> {
+        let Answer { snapshot, admitted, decision, now_ms, .. } = &self.answer;
+        let ad = &decision.ads[index];
+        let notes = notes_of(decision, index);
+        let served = served(snapshot, (self.random, *now_ms), admitted, (ad, number), notes);
+        Shown { served, ad, counted_subject: self.counted_subject }
+    }
 }
 
 /// The visitor's last local midnight, UTC where the place is not known. Unix milliseconds.
@@ -252,8 +279,8 @@ fn remembered_cart_value(user: &UserView) -> Option<Money<'_>> {
 
 /// What the counters want to know of a decision.
 pub(super) struct Summary {
-    tier: tessera_wire::event::Tier,
-    mode: tessera_wire::event::Mode,
+    pub(super) tier: tessera_wire::event::Tier,
+    pub(super) mode: tessera_wire::event::Mode,
     ads: usize,
     empty: usize,
 }
@@ -330,16 +357,16 @@ fn context_of<'a>(body: &'a DecideBody<'a>) -> FreeValues<'a> {
 
 fn served(
     snapshot: &Snapshot,
-    arrival: &Arrival<'_>,
+    (decision_id, at_ms): (u128, i64),
     admitted: &tessera_engine_core::admit::Admitted<'_>,
     (ad, number): (&Ad, u16),
     notes: &[Note],
 ) -> Served {
     let template = &snapshot.bundle().catalog().templates[ad.template.index()];
     Served {
-        decision_id: arrival.random,
+        decision_id,
         ad: number,
-        at_ms: arrival.now_ms,
+        at_ms,
         generation: snapshot.bundle().generation(),
         posterior_generation: snapshot.posterior_generation(),
         placement: ad.placement.0,
