@@ -254,6 +254,7 @@ mod tests {
             id: tessera_wire::catalog::Text { start: 0, len: 99 },
             start_ms: 0,
             end_ms: 1,
+            caps: Default::default(),
         });
         assert!(matches!(publisher.publish(bad, 2), Err(PublishError::Refused(_))));
         assert_eq!(publisher.active().unwrap().unwrap().generation, 1);

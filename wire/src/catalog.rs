@@ -32,6 +32,8 @@ index_types! {
     PlacementId,
     /// Index into [`Catalog::campaigns`].
     CampaignId,
+    /// Index into [`Catalog::flights`].
+    FlightId,
     /// Index into [`Catalog::templates`].
     TemplateId,
     /// Index into [`Catalog::assets`].
@@ -82,6 +84,19 @@ pub struct Catalog {
     pub field_words: Vec<WordId>,
     /// Pairs of assets that never stand together, grouped by template.
     pub exclusions: Vec<(AssetId, AssetId)>,
+    /// Frequency caps, grouped by what they limit.
+    pub caps: Vec<Cap>,
+}
+
+/// A frequency cap: nobody is shown what it belongs to more often than this within the window of a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cap {
+    /// What counts: index into [`crate::program::Program::features`], a count of impressions.
+    pub feature: u16,
+    /// From this count on it is shown no more.
+    pub count: u32,
+    /// Is a visitor whose count cannot be known treated as if it were reached?
+    pub blocks_unknown: bool,
 }
 
 /// Where an ad can appear.
@@ -116,6 +131,8 @@ pub struct Campaign {
     pub holdout_salt: Text,
     /// What the holdout sees. Present whenever `holdout_ppm > 0`.
     pub control: Option<CreativeId>,
+    /// Its frequency caps ([`Catalog::caps`]).
+    pub caps: Span,
 }
 
 /// A run of a campaign.
@@ -127,6 +144,8 @@ pub struct Flight {
     pub start_ms: i64,
     /// First instant after the flight, unix milliseconds.
     pub end_ms: i64,
+    /// Its frequency caps ([`Catalog::caps`]).
+    pub caps: Span,
 }
 
 /// A frame with slots, and the model that learns which combination to put into it.
@@ -150,6 +169,8 @@ pub struct Template {
     pub exploration_ppm: u32,
     /// Pairs of assets that it never shows together ([`Catalog::exclusions`]).
     pub exclusions: Span,
+    /// Its frequency caps ([`Catalog::caps`]).
+    pub caps: Span,
 }
 
 /// A hole in a template.
@@ -192,6 +213,8 @@ pub struct Creative {
     pub template: TemplateId,
     /// The same choice as a combination number of the template.
     pub combination: u32,
+    /// Its frequency caps ([`Catalog::caps`]).
+    pub caps: Span,
 }
 
 /// What an offer gives.
@@ -229,6 +252,8 @@ pub struct Offer {
     pub code: Text,
     /// How long it holds after the decision, in seconds.
     pub ttl_secs: u32,
+    /// Its frequency caps ([`Catalog::caps`]).
+    pub caps: Span,
 }
 
 /// One categorical feature of a template's model. Value 0 means unknown or none of the listed.

@@ -20,6 +20,10 @@ pub const CONTEXT_FIELD_VALUES_MAX: usize = 256;
 pub const CHOICES_PER_AD_MAX: usize = 3;
 /// Arms of splits, and tags, that a served event carries; answers carry more.
 pub const NOTES_PER_AD_MAX: usize = 4;
+/// Impressions that a frequency cap can tell apart: engines remember a little more than this of a visitor.
+pub const CAP_COUNT_MAX: u32 = 64;
+/// Frequency caps of one campaign, flight, template, creative or offer.
+pub const CAPS_PER_SUBJECT_MAX: usize = 8;
 /// Posterior draws per model. More draws sharpen propensities and cost memo space in every worker.
 pub const POSTERIOR_DRAWS_MAX: usize = 64;
 /// Bytes of one journal record. A generation record carries a whole catalog's names.

@@ -1,6 +1,7 @@
 //! From sources to a bundle: names first, then rules, then everything laid out flat.
 
 mod campaigns;
+mod caps;
 mod templates;
 mod unshown;
 
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use rulec::{Extra, Names, OfferName, SlotName};
 use tessera_wire::bundle::Bundle;
 use tessera_wire::catalog::{Asset, AssetKind, Catalog, Offer, OfferKind, Text};
+use tessera_wire::program::{Feature, Program, Span};
 
 use super::problem::{CatalogCode, Problem};
 use super::schema::{Name, RawAsset, RawCatalog, RawOffer};
@@ -25,7 +27,7 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
         vec![Problem::catalog(CatalogCode::Shape, span, error.message().to_owned())]
     })?;
     let index = Index::of(&raw);
-    let mut builder = Builder { raw: &raw, names: &index, catalog: Catalog::default(), problems: Vec::new() };
+    let mut builder = Builder::new(&raw, &index);
     builder.report_duplicates();
     let offers = builder.add_offers();
     let names = builder.rule_names(&offers);
@@ -42,12 +44,12 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
         }
     };
     builder.add_all(compiled.as_ref());
-    let Builder { catalog, mut problems, .. } = builder;
+    let Builder { catalog, mut problems, features, .. } = builder;
     match compiled {
         Some(compiled) if problems.is_empty() => {
             let unshown = unshown::creatives(&raw, &index, &names, &compiled.program);
-            let bundle =
-                Bundle { catalog, program: compiled.program, source: compiled.source, ..Bundle::default() };
+            let program = Program { features, ..compiled.program };
+            let bundle = Bundle { catalog, program, source: compiled.source, ..Bundle::default() };
             let warnings =
                 unshown.into_iter().chain(compiled.warnings.into_iter().map(Problem::rules)).collect();
             Ok(Compiled { bundle, warnings })
@@ -75,7 +77,7 @@ fn segments(raw: &RawCatalog) -> impl Iterator<Item = &str> {
 pub(super) fn for_rules(catalog: &str) -> Result<ForRules, String> {
     let raw: RawCatalog = toml::from_str(catalog).map_err(|error| error.to_string())?;
     let index = Index::of(&raw);
-    let mut builder = Builder { raw: &raw, names: &index, catalog: Catalog::default(), problems: Vec::new() };
+    let mut builder = Builder::new(&raw, &index);
     let offers = builder.add_offers();
     Ok(ForRules {
         names: builder.rule_names(&offers),
@@ -116,9 +118,16 @@ struct Builder<'r> {
     names: &'r Index<'r>,
     catalog: Catalog,
     problems: Vec<Problem>,
+    /// What rules count of visitors, and then what caps count.
+    features: Vec<Feature>,
 }
 
 impl<'r> Builder<'r> {
+    fn new(raw: &'r RawCatalog, names: &'r Index<'r>) -> Builder<'r> {
+        let (catalog, problems, features) = Default::default();
+        Builder { raw, names, catalog, problems, features }
+    }
+
     fn problem(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
@@ -251,14 +260,16 @@ impl<'r> Builder<'r> {
         };
         let ttl_secs =
             raw.valid_for.as_ref().map_or(OFFER_TTL_SECS, |valid_for| self.read(valid_for, value::seconds));
-        let offer =
-            Offer { id: self.text(raw.id.get_ref()), kind, value, code: self.text(&raw.code), ttl_secs };
+        let (id, code) = (self.text(raw.id.get_ref()), self.text(&raw.code));
+        let offer = Offer { id, kind, value, code, ttl_secs, caps: Span::default() };
         self.catalog.offers.push(offer);
         OfferName { id: raw.id.get_ref().clone(), kind, value }
     }
 
     fn add_all(&mut self, compiled: Option<&rulec::Compiled>) {
         let raw = self.raw;
+        self.features = compiled.map_or(Vec::new(), |compiled| compiled.program.features.clone());
+        self.add_offer_caps();
         raw.asset.iter().for_each(|asset| self.add_asset(asset));
         raw.template.iter().for_each(|template| self.add_template(template, compiled));
         raw.creative.iter().for_each(|creative| self.add_creative(creative));

@@ -36,6 +36,17 @@ pub(super) struct RawCampaign {
     pub(super) active: bool,
     pub(super) holdout: Option<Name>,
     pub(super) control: Option<Name>,
+    #[serde(default)]
+    pub(super) caps: Vec<RawCap>,
+}
+
+/// A frequency cap: so many impressions per visitor and window.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCap {
+    pub(super) count: Spanned<u32>,
+    pub(super) per: Name,
+    pub(super) when_unknown: Option<Name>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,6 +56,8 @@ pub(super) struct RawFlight {
     pub(super) campaign: Name,
     pub(super) start: Name,
     pub(super) end: Name,
+    #[serde(default)]
+    pub(super) caps: Vec<RawCap>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,6 +84,8 @@ pub(super) struct RawTemplate {
     pub(super) slot: Vec<RawSlot>,
     #[serde(default)]
     pub(super) context: Vec<RawContext>,
+    #[serde(default)]
+    pub(super) caps: Vec<RawCap>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,6 +113,8 @@ pub(super) struct RawCreative {
     pub(super) id: Name,
     pub(super) template: Name,
     pub(super) assets: Spanned<std::collections::BTreeMap<String, Name>>,
+    #[serde(default)]
+    pub(super) caps: Vec<RawCap>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,6 +129,8 @@ pub(super) struct RawOffer {
     #[serde(default)]
     pub(super) code: String,
     pub(super) valid_for: Option<Name>,
+    #[serde(default)]
+    pub(super) caps: Vec<RawCap>,
 }
 
 fn yes() -> bool {

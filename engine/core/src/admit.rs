@@ -33,6 +33,8 @@ pub struct Admitted<'a> {
     sticky_key: Option<u64>,
     subject: u128,
     is_learnable: bool,
+    // INVARIANT: empty unless counting the visitor's impressions is allowed.
+    features: &'a [Option<u32>],
 }
 
 impl<'a> Admitted<'a> {
@@ -71,6 +73,13 @@ impl<'a> Admitted<'a> {
         self.subject
     }
 
+    /// How often the visitor was shown what a feature of the program counts; `None` where that may not be known, or is
+    /// not.
+    #[inline]
+    pub fn impressions(&self, feature: u16) -> Option<u32> {
+        self.features.get(usize::from(feature)).copied().flatten()
+    }
+
     /// May the outcome be learned from? Never from children, tests and bots.
     pub fn is_learnable(&self) -> bool {
         self.is_learnable
@@ -80,7 +89,7 @@ impl<'a> Admitted<'a> {
 /// Admits what `outcome` grants of `raw` into `frame`.
 pub fn admit<'a>(
     program: &VerifiedProgram,
-    raw: &RawSignals<'_>,
+    raw: &RawSignals<'a>,
     placements: &'a [PlacementRequest<'a>],
     outcome: &Outcome,
     now_ms: i64,
@@ -101,6 +110,7 @@ pub fn admit<'a>(
         reason: outcome.reason,
         sticky_key: raw.sticky_key.filter(|_| outcome.gates.covers(Gates::STORE_ACCESS)),
         subject: if outcome.gates.covers(Gates::MEASURE_ADS) { raw.subject } else { 0 },
+        features: if outcome.gates.covers(Gates::FREQUENCY_CAP) { raw.features } else { &[] },
         is_learnable: outcome.mode != Mode::Child && !raw.is_test && !is_bot,
     }
 }

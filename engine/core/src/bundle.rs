@@ -82,6 +82,7 @@ impl LoadedBundle {
             offers: catalog.offers.len() as u32,
             assets: catalog.assets.len() as u32,
             campaigns: catalog.campaigns.len() as u32,
+            flights: catalog.flights.len() as u32,
         };
         let program = VerifiedProgram::verify(program, bounds)?;
         check::check_catalog(&catalog, &program)?;
@@ -213,6 +214,7 @@ impl LoadedBundle {
                 .map(|(split, arm)| (self.word(*split).to_owned(), self.word(*arm).to_owned()))
                 .collect(),
             tags: self.actions.tags().iter().map(|tag| self.word(*tag).to_owned()).collect(),
+            flights: self.catalog.flights.iter().map(|flight| text(flight.id)).collect(),
         }
     }
 

@@ -15,7 +15,7 @@
 //! Not here: how one placement is filled (`place`) and which combination is chosen (`select`).
 
 use tessera_rulevm::evaluate;
-use tessera_wire::catalog::{CreativeId, OfferId, PlacementId, TemplateId};
+use tessera_wire::catalog::{CreativeId, FlightId, OfferId, PlacementId, TemplateId};
 use tessera_wire::event::{Arm, ArmChoice, Tier};
 use tessera_wire::limits::CHOICES_PER_AD_MAX;
 
@@ -39,6 +39,8 @@ pub enum Loss {
     OutsideSchedule,
     /// No acceptable size.
     SizeMismatch,
+    /// The visitor has seen it as often as a frequency cap allows.
+    CapReached,
     /// A rule with a higher priority won.
     LowerPriority,
     /// The bandit chose another arm.
@@ -62,6 +64,7 @@ impl Loss {
             Loss::KillSwitch => "kill_switch",
             Loss::OutsideSchedule => "outside_schedule",
             Loss::SizeMismatch => "size_mismatch",
+            Loss::CapReached => "cap_reached",
             Loss::LowerPriority => "lower_priority",
             Loss::LowerScore => "lower_score",
             Loss::EarlierTier => "earlier_tier",
@@ -79,6 +82,8 @@ pub struct Ad {
     pub placement: PlacementId,
     /// What it is made from; its campaign is the template's.
     pub template: TemplateId,
+    /// The flight of its campaign that carries it; `None` for the house ad.
+    pub flight: Option<FlightId>,
     /// Which assets fill it.
     pub combination: u32,
     /// The fixed creative, when one was named.

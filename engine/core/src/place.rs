@@ -3,14 +3,15 @@
 //! Guarantees: at most as many ads as were asked for, one per campaign; of one rule's tiers only the first matching one
 //! speaks. Cost: one scan over the placement's matching rules per class, no allocation.
 
-use tessera_wire::catalog::{Campaign, Catalog, CreativeId, FieldKind, PlacementId, Template, TemplateId};
+use tessera_wire::catalog::{
+    Campaign, Catalog, CreativeId, FieldKind, FlightId, PlacementId, Template, TemplateId,
+};
 use tessera_wire::event::{Arm, ArmChoice, Mode, Tier};
 use tessera_wire::program::{Action, Program, Rule, RuleClass, RuleId};
 
 use crate::admit::Admitted;
 use crate::compose::Given;
 use crate::decide::{Ad, Loss};
-use crate::eligibility::loss_of;
 use crate::hash::{BUCKETS, bucket, draw};
 use crate::limits::ADS_PER_DECISION_MAX;
 use crate::model::Context;
@@ -53,7 +54,7 @@ struct Walk {
 }
 
 impl Place<'_> {
-    fn catalog(&self) -> &Catalog {
+    pub(crate) fn catalog(&self) -> &Catalog {
         self.snapshot.bundle().catalog()
     }
 
@@ -114,10 +115,12 @@ impl Place<'_> {
                     return if scratch.ads.len() == first_ad { Err(Loss::Suppressed) } else { Ok(loss) };
                 }
                 let Some(candidate) = self.candidate(effect.number, effect.action) else { continue };
-                match self.loss_of(candidate, rule.class, &scratch.ads[first_ad..]) {
-                    Some(reason) => loss = loss.or(Some(reason)),
-                    None if scratch.ads.len() == ADS_PER_DECISION_MAX => return self.full(first_ad, scratch),
-                    None => self.push(walk, (candidate, effect.choice), rule, scratch),
+                match self.contend(candidate, rule.class, first_ad, &scratch.ads) {
+                    Err(reason) => loss = loss.or(Some(reason)),
+                    Ok(_) if scratch.ads.len() == ADS_PER_DECISION_MAX => {
+                        return self.full(first_ad, scratch);
+                    }
+                    Ok(flight) => self.push(walk, (candidate, effect.choice), flight, rule, scratch),
                 }
             }
         }
@@ -156,32 +159,49 @@ impl Place<'_> {
         Shown { template, creative, is_held_out }
     }
 
-    /// Why this candidate cannot be shown here and now, if so. What would really be shown must fit, too: the control of
-    /// a campaign may have another size than the template it stands in for.
-    pub(crate) fn ineligibility(&self, candidate: Candidate, class: RuleClass) -> Option<Loss> {
-        let loss = |template: TemplateId| {
-            let catalog = self.catalog();
-            loss_of(catalog, &catalog.templates[template.index()], self.request, self.now_ms)
-        };
-        loss(candidate.template).or_else(|| loss(self.shown(candidate, class).template))
+    /// The flight that carries this candidate, beside what the decision shows `already`. What would really be shown must
+    /// be eligible, too: the control of a campaign may have another size than the template it stands in for.
+    ///
+    /// # Errors
+    /// Why it cannot be shown.
+    pub(crate) fn eligible(
+        &self,
+        candidate: Candidate,
+        class: RuleClass,
+        already: &[Ad],
+    ) -> Result<FlightId, Loss> {
+        let flight = self.flight_for(candidate.template, candidate.creative, already)?;
+        let shown = self.shown(candidate, class);
+        if !shown.is_held_out {
+            return Ok(flight);
+        }
+        self.flight_for(shown.template, shown.creative, already)
     }
 
     /// A campaign shows at most once per placement, so that several ads differ.
-    fn loss_of(&self, candidate: Candidate, class: RuleClass, earlier: &[Ad]) -> Option<Loss> {
+    fn contend(
+        &self,
+        candidate: Candidate,
+        class: RuleClass,
+        first_ad: usize,
+        already: &[Ad],
+    ) -> Result<FlightId, Loss> {
         let templates = &self.catalog().templates;
         let campaign = templates[candidate.template.index()].campaign;
-        if earlier.iter().any(|ad| templates[ad.template.index()].campaign == campaign) {
-            return Some(Loss::LowerPriority);
+        if already[first_ad..].iter().any(|ad| templates[ad.template.index()].campaign == campaign) {
+            return Err(Loss::LowerPriority);
         }
-        self.ineligibility(candidate, class)
+        self.eligible(candidate, class, already)
     }
 
-    /// The offer of the first matching rule that gives one. Fallback rules give theirs too: an offer is not a fill.
+    /// The offer of the first matching rule that may give one. Fallback rules give theirs too: an offer is not a fill.
     fn offer(&self, placement: PlacementId, scratch: &Scratch) -> Option<Given> {
         let mut matching = Matching::new(self.snapshot, placement);
         while let Some(id) = matching.next(&scratch.rules) {
             for effect in self.effects(&self.program().rules[id.0 as usize]) {
-                if let Action::Offer(offer) = effect.action {
+                if let Action::Offer(offer) = effect.action
+                    && self.offer_loss(offer, &scratch.ads).is_none()
+                {
                     return Some((offer, effect.choice));
                 }
             }
@@ -193,6 +213,7 @@ impl Place<'_> {
         &self,
         walk: &Walk,
         (candidate, shown_by): (Candidate, Option<ArmChoice>),
+        flight: FlightId,
         rule: &Rule,
         scratch: &mut Scratch,
     ) {
@@ -212,11 +233,13 @@ impl Place<'_> {
             }
         };
         // What the holdout sees was nobody's choice.
-        let offer = walk.offer.filter(|_| !is_held_out);
+        let offer =
+            walk.offer.filter(|(offer, _)| !is_held_out && self.offer_loss(*offer, &scratch.ads).is_none());
         let choices = [shown_by.filter(|_| !is_held_out), offer.and_then(|(_, choice)| choice), pinned_by];
         scratch.ads.push(Ad {
             placement: walk.placement,
             template,
+            flight: Some(flight),
             combination: choice.combination,
             creative,
             offer: offer.map(|(offer, _)| offer),
@@ -253,6 +276,7 @@ impl Place<'_> {
         scratch.ads.push(Ad {
             placement,
             template: creative.template,
+            flight: None,
             combination: creative.combination,
             creative: Some(house),
             offer: None,

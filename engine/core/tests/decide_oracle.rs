@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use support::oracle::{Bandits, Expected, ExpectedAd, Visitor, propensities};
-use support::world::{Act, COUNTRIES, Campaign, Class, Creative, DEVICES, Rule, Template, World};
+use support::world::{Act, COUNTRIES, Campaign, Class, Creative, DEVICES, Flight, Rule, Template, World};
 use support::{Dice, NOW_MS, compiled, loaded, posteriors};
 use tessera_engine_core::admit::{Admitted, admit};
 use tessera_engine_core::consent::{Outcome, Reason, Regimes};
@@ -22,7 +22,7 @@ use tessera_rulevm::{Frame, evaluate, literals_of};
 use tessera_wire::catalog::TemplateId;
 use tessera_wire::event::{ArmChoice, Mode};
 use tessera_wire::posterior::PosteriorTable;
-use tessera_wire::program::{Polarity, RuleId};
+use tessera_wire::program::{Feature, Polarity, RuleId, Window};
 use tessera_wire::signal::{DEVICE_TYPES, Gates, NUMBER_SCALE};
 
 const WORLDS: u64 = 400;
@@ -59,6 +59,7 @@ struct Ask {
     traits: Vec<(Cow<'static, str>, Value<'static>)>,
     context: Vec<(Cow<'static, str>, Value<'static>)>,
     placements: Vec<PlacementRequest<'static>>,
+    features: Vec<Option<u32>>,
     sticky_key: Option<u64>,
     seed: u64,
 }
@@ -76,6 +77,7 @@ impl Ask {
             visits: dice.maybe(75, &[0, 1, 5]),
             cart: dice.maybe(75, &[49, 50, 99, 100, 199, 200]),
             gates,
+            seen: None,
         };
         let mode = dice.pick(&[Mode::Full, Mode::Partial, Mode::Contextual, Mode::Child]);
         let outcome = Outcome { gates, mode, regimes: Regimes::NONE, reason: Reason::Granted };
@@ -91,9 +93,23 @@ impl Ask {
             visitor,
             outcome,
             placements: placements(&mut dice),
+            features: Vec::new(),
             sticky_key: dice.percent(50).then_some(seed),
             seed: dice.word(),
         }
+    }
+
+    /// A request of a visitor of whom it is known, most of the time, how often they saw what a bundle counts.
+    fn of(seed: u64, snapshot: &Snapshot) -> Ask {
+        let mut ask = Ask::new(seed);
+        ask.visitor.seen = (!seed.is_multiple_of(5)).then_some(seed);
+        let features = &snapshot.bundle().program().program().features;
+        let count = |feature: &Feature| match feature.window {
+            Window::LastMs(window_ms) => ask.visitor.impressions(&feature.subject_id, window_ms / 3_600_000),
+            Window::Today => None,
+        };
+        ask.features = features.iter().map(count).collect();
+        ask
     }
 
     fn raw(&self) -> RawSignals<'_> {
@@ -107,6 +123,7 @@ impl Ask {
                 .map(|euros| Money { micros: euros * NUMBER_SCALE, currency: "EUR" }),
             traits: &self.traits,
             context: &self.context,
+            features: &self.features,
             sticky_key: self.sticky_key,
             ..RawSignals::default()
         }
@@ -152,6 +169,9 @@ fn found(case: &Case, decision: &Decision<'_>) -> Expected {
     let ad = |ad: &Ad| ExpectedAd {
         placement: ad.placement.0,
         template: ad.template.0,
+        flight: ad
+            .flight
+            .map(|flight| bundle.catalog().str(bundle.catalog().flights[flight.index()].id).to_owned()),
         creative: ad.creative.map(|creative| creative.0),
         offer: ad.offer.map(|offer| offer.0),
         rule: ad.rule,
@@ -203,7 +223,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
     for number in 0..WORLDS {
         let case = Case::new(number);
         for visitor in 0..VISITORS {
-            let ask = Ask::new(number * 1_000 + visitor);
+            let ask = Ask::of(number * 1_000 + visitor, &case.snapshot);
             let admitted = ask.admit(&case.snapshot, &mut frame);
             let names = case.snapshot.bundle().names().templates;
             let bandits = Bandits { names: &names, table: &case.table };
@@ -240,6 +260,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
         "kill_switch",
         "outside_schedule",
         "size_mismatch",
+        "cap_reached",
         "unknown_slot",
         "too_many_ads",
     ] {
@@ -249,12 +270,13 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
 
 #[test]
 fn a_full_decision_says_so_where_a_house_ad_would_have_stood() {
-    let all_day = vec![(NOW_MS - 1_000, NOW_MS + 1_000)];
+    let all_day = vec![Flight { start_ms: NOW_MS - 1_000, end_ms: NOW_MS + 1_000, ..Flight::default() }];
     let campaign = |control| Campaign {
         is_active: true,
         flights: all_day.clone(),
         holdout_percent: 0,
         control: Some(control),
+        ..Campaign::default()
     };
     let template = |campaign| Template {
         campaign,
@@ -263,6 +285,7 @@ fn a_full_decision_says_so_where_a_house_ad_would_have_stood() {
         exploration_percent: 0,
         fields: Vec::new(),
         exclusions: Vec::new(),
+        caps: Vec::new(),
     };
     let rule = Rule {
         priority: 0,
@@ -277,8 +300,11 @@ fn a_full_decision_says_so_where_a_house_ad_would_have_stood() {
         World {
             campaigns: (0..3).map(campaign).collect(),
             templates: (0..3).map(template).collect(),
-            creatives: (0..3).map(|template| Creative { template, choice: vec![1] }).collect(),
+            creatives: (0..3)
+                .map(|template| Creative { template, choice: vec![1], caps: Vec::new() })
+                .collect(),
             houses: vec![Some(0), Some(0), None],
+            offer_caps: Default::default(),
             segments: Vec::new(),
             rules: vec![rule],
         },
@@ -302,7 +328,7 @@ fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
         let case = Case::new(number);
         let catalog = case.snapshot.bundle().catalog();
         for visitor in 0..VISITORS {
-            let ask = Ask::new(number * 1_000 + visitor);
+            let ask = Ask::of(number * 1_000 + visitor, &case.snapshot);
             let admitted = ask.admit(&case.snapshot, &mut frame);
             let explanation = explain(&case.snapshot, &admitted, NOW_MS, ask.seed, &mut scratch);
             let decision = decide(&case.snapshot, &admitted, NOW_MS, ask.seed, &mut scratch);

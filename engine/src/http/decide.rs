@@ -341,6 +341,8 @@ fn served(
         posterior_generation: snapshot.posterior_generation(),
         placement: ad.placement.0,
         campaign: template.campaign.0,
+        flight: ad.flight.map_or(NONE, |flight| flight.0),
+        cpm_micros: 0,
         template: ad.template.0,
         combination: ad.combination,
         offer: ad.offer.map_or(NONE, |offer| offer.0),

@@ -18,8 +18,15 @@ use tessera_wire::signal::{Gates, Kind};
 const KINDS: [Kind; 7] =
     [Kind::Text, Kind::Text, Kind::Set, Kind::Set, Kind::Number, Kind::Time, Kind::Version];
 const WORDS: u32 = 24;
-const BOUNDS: CatalogBounds =
-    CatalogBounds { placements: 3, templates: 0, creatives: 0, offers: 0, assets: 0, campaigns: 0 };
+const BOUNDS: CatalogBounds = CatalogBounds {
+    placements: 3,
+    templates: 0,
+    creatives: 0,
+    offers: 0,
+    assets: 0,
+    campaigns: 0,
+    flights: 0,
+};
 const POLARITIES: [Polarity; 4] =
     [Polarity::Holds, Polarity::Fails, Polarity::Possibly, Polarity::NotDefinitely];
 

@@ -1,8 +1,8 @@
 //! Campaigns with their flights, and placements.
 
-use tessera_wire::catalog::{Campaign, CreativeId, Flight, Placement};
+use tessera_wire::catalog::{Campaign, CampaignId, CreativeId, Flight, FlightId, Placement};
 use tessera_wire::limits::CLICK_TARGET_BYTES_MAX;
-use tessera_wire::program::Span;
+use tessera_wire::program::{FeatureSubject, Span};
 
 use super::Builder;
 use crate::source::problem::{CatalogCode, Problem};
@@ -28,6 +28,8 @@ impl Builder<'_> {
         }
         self.check_control(raw);
         let flights = self.add_flights(raw);
+        let subject = FeatureSubject::Campaign(CampaignId(self.catalog.campaigns.len() as u32));
+        let caps = self.add_caps(&raw.id, subject, &raw.caps);
         let salt = format!("holdout:{}", raw.id.get_ref());
         let campaign = Campaign {
             id: self.text(raw.id.get_ref()),
@@ -38,6 +40,7 @@ impl Builder<'_> {
             holdout_ppm,
             holdout_salt: self.text(&salt),
             control: control.map(CreativeId),
+            caps,
         };
         self.catalog.campaigns.push(campaign);
     }
@@ -74,7 +77,9 @@ impl Builder<'_> {
             self.problem(Problem::catalog(CatalogCode::Inconsistent, raw.end.span(), message));
         }
         let id = self.text(raw.id.get_ref());
-        self.catalog.flights.push(Flight { id, start_ms, end_ms });
+        let subject = FeatureSubject::Flight(FlightId(self.catalog.flights.len() as u32));
+        let caps = self.add_caps(&raw.id, subject, &raw.caps);
+        self.catalog.flights.push(Flight { id, start_ms, end_ms, caps });
     }
 
     pub(super) fn add_placement(&mut self, raw: &RawPlacement) {

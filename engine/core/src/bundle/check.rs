@@ -8,10 +8,10 @@ use tessera_wire::catalog::{
 };
 use tessera_wire::event::BANDIT_PREFIX;
 use tessera_wire::limits::{
-    CLICK_TARGET_BYTES_MAX, COMBINATIONS_PER_TEMPLATE_MAX, CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX,
-    SLOTS_PER_TEMPLATE_MAX,
+    CAP_COUNT_MAX, CAPS_PER_SUBJECT_MAX, CLICK_TARGET_BYTES_MAX, COMBINATIONS_PER_TEMPLATE_MAX,
+    CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX, SLOTS_PER_TEMPLATE_MAX,
 };
-use tessera_wire::program::Span;
+use tessera_wire::program::{FeatureEvent, Span};
 
 use super::LoadError;
 use crate::limits::{ASSETS_PER_TEMPLATE_MAX, EXCLUDING_COMBINATIONS_MAX, EXCLUSIONS_PER_TEMPLATE_MAX};
@@ -22,7 +22,16 @@ pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Res
     check_each("campaigns", &catalog.campaigns, |campaign| check_campaign(catalog, campaign))?;
     check_each("flights", &catalog.flights, |flight| {
         rule(text_fits(catalog, flight.id), "its id is outside the text")?;
-        rule(flight.start_ms < flight.end_ms, "it ends before it starts")
+        rule(flight.start_ms < flight.end_ms, "it ends before it starts")?;
+        check_caps(catalog, flight.caps)
+    })?;
+    check_each("caps", &catalog.caps, |cap| {
+        let feature = program.program().features.get(usize::from(cap.feature));
+        rule(
+            feature.is_some_and(|one| one.event == FeatureEvent::Impression),
+            "nothing counts its impressions",
+        )?;
+        rule((1..=CAP_COUNT_MAX).contains(&cap.count), "its count is out of range")
     })?;
     check_each("slots", &catalog.slots, |slot| {
         rule(text_fits(catalog, slot.name), "its name is outside the text")?;
@@ -137,6 +146,11 @@ fn span_fits(span: Span, len: usize) -> bool {
     (span.first as usize).checked_add(span.len as usize).is_some_and(|end| end <= len)
 }
 
+fn check_caps(catalog: &Catalog, caps: Span) -> Checked {
+    rule(span_fits(caps, catalog.caps.len()), "its caps are outside the list")?;
+    rule(caps.len as usize <= CAPS_PER_SUBJECT_MAX, "it has too many caps")
+}
+
 fn check_placement(catalog: &Catalog, placement: &Placement) -> Checked {
     rule(text_fits(catalog, placement.id), "its id is outside the text")?;
     rule(
@@ -150,6 +164,7 @@ fn check_campaign(catalog: &Catalog, campaign: &Campaign) -> Checked {
     rule(texts.iter().all(|text| text_fits(catalog, *text)), "a text is outside the arena")?;
     rule(campaign.landing_url.len as usize <= CLICK_TARGET_BYTES_MAX, "its landing url is too long")?;
     rule(span_fits(campaign.flights, catalog.flights.len()), "its flights are outside the list")?;
+    check_caps(catalog, campaign.caps)?;
     rule(campaign.holdout_ppm <= 1_000_000, "its holdout is more than everyone")?;
     rule(
         campaign.holdout_ppm == 0 || campaign.control.is_some(),
@@ -173,6 +188,7 @@ fn check_template(catalog: &Catalog, template: &Template) -> Checked {
     rule(template.fields.len as usize <= CONTEXT_FIELDS_MAX, "it has too many context fields")?;
     rule(template.exploration_ppm <= 1_000_000, "it explores more than always")?;
     rule(!catalog.str(template.id).starts_with(BANDIT_PREFIX), "its id begins like a bandit's")?;
+    check_caps(catalog, template.caps)?;
     rule(span_fits(template.exclusions, catalog.exclusions.len()), "its exclusions are outside the list")?;
     rule(template.exclusions.len as usize <= EXCLUSIONS_PER_TEMPLATE_MAX, "it has too many exclusions")?;
     rule(
@@ -189,11 +205,13 @@ fn check_template(catalog: &Catalog, template: &Template) -> Checked {
 fn check_creative(catalog: &Catalog, creative: &Creative) -> Checked {
     rule(text_fits(catalog, creative.id), "its id is outside the text")?;
     let template = catalog.templates.get(creative.template.index()).ok_or("its template does not exist")?;
-    rule(creative.combination < template.combinations, "its combination does not exist")
+    rule(creative.combination < template.combinations, "its combination does not exist")?;
+    check_caps(catalog, creative.caps)
 }
 
 fn check_offer(catalog: &Catalog, offer: &Offer) -> Checked {
-    rule(text_fits(catalog, offer.id) && text_fits(catalog, offer.code), "a text is outside the arena")
+    rule(text_fits(catalog, offer.id) && text_fits(catalog, offer.code), "a text is outside the arena")?;
+    check_caps(catalog, offer.caps)
 }
 
 fn check_field(catalog: &Catalog, program: &VerifiedProgram, field: &ContextField) -> Checked {

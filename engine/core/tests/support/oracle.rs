@@ -13,7 +13,7 @@ use tessera_wire::posterior::{Layout, PosteriorTable, TemplateModel};
 use tessera_wire::signal::Gates;
 
 use super::NOW_MS;
-use super::world::{Act, Class, Cond, Field, PLACEMENTS, Rule, World};
+use super::world::{Act, Cap, Class, Cond, Field, PLACEMENTS, Rule, World};
 
 /// A visitor to a made-up world: what is true of them, granted or not.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,25 @@ pub(crate) struct Visitor {
     pub(crate) visits: Option<i64>,
     pub(crate) cart: Option<i64>,
     pub(crate) gates: Gates,
+    /// What says how often the visitor saw what; `None` when nobody can know.
+    pub(crate) seen: Option<u64>,
+}
+
+impl Visitor {
+    /// How often the visitor was shown the thing with this text id in the last so many hours.
+    pub(crate) fn impressions(&self, id: &str, hours: i64) -> Option<u32> {
+        let mixed = id.bytes().fold(hours as u64, |mixed, byte| mixed.wrapping_mul(257) ^ u64::from(byte));
+        self.seen.map(|seed| draw(seed, mixed) as u32 % 4)
+    }
+
+    /// Is the thing capped, of which the decision shows so many already?
+    fn is_capped(&self, id: &str, caps: &[Cap], already: usize) -> bool {
+        let may = self.gates.covers(Gates::FREQUENCY_CAP);
+        caps.iter().any(|cap| match self.impressions(id, cap.hours).filter(|_| may) {
+            Some(before) => before as usize + already >= cap.count as usize,
+            None => cap.blocks_unknown || already >= cap.count as usize,
+        })
+    }
 }
 
 /// An ad as far as it does not depend on a draw.
@@ -33,6 +52,8 @@ pub(crate) struct Visitor {
 pub(crate) struct ExpectedAd {
     pub(crate) placement: u32,
     pub(crate) template: u32,
+    /// Text id of the flight.
+    pub(crate) flight: Option<String>,
     pub(crate) creative: Option<u32>,
     pub(crate) offer: Option<u32>,
     pub(crate) rule: Option<u32>,
@@ -173,18 +194,53 @@ impl World {
         context
     }
 
-    fn loss_of(&self, template: usize, request: &PlacementRequest<'_>) -> Option<Loss> {
-        let template = &self.templates[template];
+    /// The flight that carries this, or why nothing does.
+    fn flight_of(
+        &self,
+        visitor: &Visitor,
+        (number, creative): (usize, Option<usize>),
+        request: &PlacementRequest<'_>,
+        already: &[ExpectedAd],
+    ) -> Result<String, Loss> {
+        let template = &self.templates[number];
         let campaign = &self.campaigns[template.campaign];
         let fits = |(width, height): &(u32, u32)| template.size.0 == 0 || template.size == (*width, *height);
         if !campaign.is_active {
-            Some(Loss::KillSwitch)
-        } else if !campaign.flights.iter().any(|(start, end)| *start <= NOW_MS && NOW_MS < *end) {
-            Some(Loss::OutsideSchedule)
-        } else {
-            let is_wrong_size = !request.formats.is_empty() && !request.formats.iter().any(fits);
-            is_wrong_size.then_some(Loss::SizeMismatch)
+            return Err(Loss::KillSwitch);
         }
+        let flights = campaign.flights.iter().enumerate();
+        let running: Vec<_> =
+            flights.filter(|(_, flight)| flight.start_ms <= NOW_MS && NOW_MS < flight.end_ms).collect();
+        if running.is_empty() {
+            return Err(Loss::OutsideSchedule);
+        }
+        if !request.formats.is_empty() && !request.formats.iter().any(fits) {
+            return Err(Loss::SizeMismatch);
+        }
+        let among = |own: &dyn Fn(&ExpectedAd) -> bool| already.iter().filter(|ad| own(ad)).count();
+        let of_campaign = among(&|ad| self.templates[ad.template as usize].campaign == template.campaign);
+        let of_template = among(&|ad| ad.template as usize == number);
+        let is_creative_capped = creative.is_some_and(|creative| {
+            let of_creative = among(&|ad| ad.creative == Some(creative as u32));
+            visitor.is_capped(&format!("cr{creative}"), &self.creatives[creative].caps, of_creative)
+        });
+        if visitor.is_capped(&format!("c{}", template.campaign), &campaign.caps, of_campaign)
+            || visitor.is_capped(&format!("t{number}"), &template.caps, of_template)
+            || is_creative_capped
+        {
+            return Err(Loss::CapReached);
+        }
+        let carrying = running.into_iter().find_map(|(flight, spec)| {
+            let id = format!("f{}-{flight}", template.campaign);
+            let of_flight = among(&|ad| ad.flight.as_ref() == Some(&id));
+            (!visitor.is_capped(&id, &spec.caps, of_flight)).then_some(id)
+        });
+        carrying.ok_or(Loss::CapReached)
+    }
+
+    fn may_give(&self, visitor: &Visitor, offer: u32, already: &[ExpectedAd]) -> bool {
+        let given = already.iter().filter(|ad| ad.offer == Some(offer)).count();
+        !visitor.is_capped(&format!("o{offer}"), &self.offer_caps[offer as usize], given)
     }
 
     /// Decides, slowly.
@@ -222,9 +278,10 @@ impl World {
         tags: &mut Vec<String>,
     ) -> Option<Loss> {
         let speaking = self.speaking(visitor, place.slot);
-        let done = |rule: &Rule, act: &Act| self.done(admitted, place, rule, act);
-        let mut effects = speaking.iter().flat_map(|(_, rule, acts)| acts.iter().map(|act| done(rule, act)));
-        let offer = effects.find_map(|(act, choice)| offered(&act).map(|offer| (offer, choice)));
+        let done = |rule: &Rule, act: &Act| self.done(visitor, admitted, place, rule, act);
+        let effects = speaking.iter().flat_map(|(_, rule, acts)| acts.iter().map(|act| done(rule, act)));
+        let mut offers = effects.filter_map(|(act, choice)| Some((offered(&act)?, choice)));
+        let offer = offers.find(|(offer, _)| self.may_give(visitor, *offer, ads));
         let mut pins: Vec<(usize, usize, Option<Choice>)> = Vec::new();
         let first = ads.len();
         let mut loss = None;
@@ -252,25 +309,19 @@ impl World {
                         Act::Suppress => return None,
                         _ => continue,
                     };
-                    let campaign = self.templates[template].campaign;
-                    let repeats = |ad: &ExpectedAd| self.templates[ad.template as usize].campaign == campaign;
-                    if ads[first..].iter().any(repeats) {
-                        continue;
-                    }
-                    let is_held_out =
-                        rule.class != Class::Fallback && self.is_held_out(campaign, admitted, place);
-                    let creative = if is_held_out { self.campaigns[campaign].control } else { creative };
-                    let stands_in = creative.map_or(template, |creative| self.creatives[creative].template);
-                    let lost = self.loss_of(template, place.request);
-                    if let Some(lost) = lost.or_else(|| self.loss_of(stands_in, place.request)) {
-                        loss = loss.or(Some(lost));
-                        continue;
-                    }
+                    let (by, named) = ((*number, *rule), (template, creative));
+                    let stage = match self.stage(visitor, admitted, place, by, named, (ads, first)) {
+                        Ok(stage) => stage,
+                        Err(lost) => {
+                            loss = loss.or(Some(lost));
+                            continue;
+                        }
+                    };
                     if ads.len() == 100 {
                         return (shown == 0).then_some(Loss::TooManyAds);
                     }
-                    let shown = Stage { number: *number, rule, template: stands_in, creative, is_held_out };
-                    ads.push(self.staged(visitor, admitted, place.slot, shown, choice, offer.clone(), &pins));
+                    let offer = offer.clone().filter(|(offer, _)| self.may_give(visitor, *offer, ads));
+                    ads.push(self.staged(visitor, admitted, place.slot, stage, choice, offer, &pins));
                 }
             }
             if ads.len() > first {
@@ -278,6 +329,29 @@ impl World {
             }
         }
         self.house(visitor, place.slot, loss.unwrap_or(Loss::RuleFalse), ads)
+    }
+
+    /// What would be shown for a template or creative that a rule names, or why nothing is.
+    fn stage<'w>(
+        &self,
+        visitor: &Visitor,
+        admitted: &Admitted<'_>,
+        place: &PlaceToFill<'_>,
+        (number, rule): (usize, &'w Rule),
+        named: (usize, Option<usize>),
+        (ads, first): (&[ExpectedAd], usize),
+    ) -> Result<Stage<'w>, Loss> {
+        let campaign = self.templates[named.0].campaign;
+        let repeats = |ad: &ExpectedAd| self.templates[ad.template as usize].campaign == campaign;
+        if ads[first..].iter().any(repeats) {
+            return Err(Loss::LowerPriority);
+        }
+        let is_held_out = rule.class != Class::Fallback && self.is_held_out(campaign, admitted, place);
+        let creative = if is_held_out { self.campaigns[campaign].control } else { named.1 };
+        let template = creative.map_or(named.0, |creative| self.creatives[creative].template);
+        self.flight_of(visitor, named, place.request, ads)?;
+        let flight = self.flight_of(visitor, (template, creative), place.request, ads)?;
+        Ok(Stage { number, rule, template, creative, flight, is_held_out })
     }
 
     #[allow(clippy::too_many_arguments, reason = "an oracle is told everything")]
@@ -291,7 +365,7 @@ impl World {
         offer: Option<(u32, Option<Choice>)>,
         reached: &[(usize, usize, Option<Choice>)],
     ) -> ExpectedAd {
-        let Stage { number, rule, template, creative, is_held_out } = shown;
+        let Stage { number, rule, template, creative, flight, is_held_out } = shown;
         let (pins, pinned_by) =
             if creative.is_none() { self.pins_for(template, reached) } else { Default::default() };
         let offer = offer.filter(|_| !is_held_out);
@@ -301,6 +375,7 @@ impl World {
             choices: [choice.filter(|_| !is_held_out), offered_by, pinned_by],
             placement: slot as u32,
             template: template as u32,
+            flight: Some(flight),
             creative: creative.map(|creative| creative as u32),
             offer: offer.map(|(offer, _)| offer),
             rule: Some(number as u32),
@@ -324,6 +399,7 @@ impl World {
         ads.push(ExpectedAd {
             placement: slot as u32,
             template: template as u32,
+            flight: None,
             creative: Some(house as u32),
             offer: None,
             rule: None,
@@ -340,6 +416,7 @@ impl World {
     /// The act itself, or the arm that a bandit chose.
     fn done(
         &self,
+        visitor: &Visitor,
         admitted: &Admitted<'_>,
         place: &PlaceToFill<'_>,
         rule: &Rule,
@@ -350,13 +427,16 @@ impl World {
             let (template, creative) = match arm {
                 Act::Template(template) => (*template, None),
                 Act::Creative(creative) => (self.creatives[*creative].template, Some(*creative)),
+                Act::Offer(offer) => return self.may_give(visitor, *offer as u32, &[]),
                 _ => return true,
             };
             let campaign = self.templates[template].campaign;
             let is_held_out = rule.class != Class::Fallback && self.is_held_out(campaign, admitted, place);
-            let creative = if is_held_out { self.campaigns[campaign].control } else { creative };
-            let stands_in = creative.map_or(template, |creative| self.creatives[creative].template);
-            [template, stands_in].iter().all(|one| self.loss_of(*one, place.request).is_none())
+            let control = if is_held_out { self.campaigns[campaign].control } else { creative };
+            let stands_in = control.map_or(template, |creative| self.creatives[creative].template);
+            [(template, creative), (stands_in, control)]
+                .into_iter()
+                .all(|one| self.flight_of(visitor, one, place.request, &[]).is_ok())
         };
         let able = arms.iter().enumerate().filter(|(_, arm)| may(arm));
         let able: Vec<(usize, String)> = able.map(|(number, arm)| (number, label(arm))).collect();
@@ -407,6 +487,7 @@ struct Stage<'w> {
     rule: &'w Rule,
     template: usize,
     creative: Option<usize>,
+    flight: String,
     is_held_out: bool,
 }
 

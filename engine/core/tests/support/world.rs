@@ -64,12 +64,28 @@ pub(crate) struct Rule {
     pub(crate) otherwise: Option<Vec<Act>>,
 }
 
+/// So many impressions in this window; a visitor whose count is unknown is blocked or not.
 #[derive(Debug, Clone)]
+pub(crate) struct Cap {
+    pub(crate) count: u32,
+    pub(crate) hours: i64,
+    pub(crate) blocks_unknown: bool,
+}
+
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Campaign {
     pub(crate) is_active: bool,
-    pub(crate) flights: Vec<(i64, i64)>,
+    pub(crate) flights: Vec<Flight>,
     pub(crate) holdout_percent: u32,
     pub(crate) control: Option<usize>,
+    pub(crate) caps: Vec<Cap>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flight {
+    pub(crate) start_ms: i64,
+    pub(crate) end_ms: i64,
+    pub(crate) caps: Vec<Cap>,
 }
 
 #[derive(Debug, Clone)]
@@ -88,12 +104,14 @@ pub(crate) struct Template {
     pub(crate) fields: Vec<Field>,
     /// Pairs of assets never shown together.
     pub(crate) exclusions: Vec<(usize, usize)>,
+    pub(crate) caps: Vec<Cap>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Creative {
     pub(crate) template: usize,
     pub(crate) choice: Vec<usize>,
+    pub(crate) caps: Vec<Cap>,
 }
 
 #[derive(Debug, Clone)]
@@ -102,6 +120,8 @@ pub(crate) struct World {
     pub(crate) templates: Vec<Template>,
     pub(crate) creatives: Vec<Creative>,
     pub(crate) houses: Vec<Option<usize>>,
+    /// Caps of the three offers.
+    pub(crate) offer_caps: [Vec<Cap>; 3],
     pub(crate) segments: Vec<Cond>,
     pub(crate) rules: Vec<Rule>,
 }
@@ -150,7 +170,7 @@ impl World {
                 let template = number % templates.len();
                 let choice =
                     templates[template].slots.iter().map(|size| dice.below(*size as u64) as usize).collect();
-                Creative { template, choice }
+                Creative { template, choice, caps: caps(&mut dice) }
             })
             .collect();
         let houses =
@@ -160,7 +180,9 @@ impl World {
             (0..campaigns).map(|number| campaign(&mut dice, number, &templates, &creatives)).collect();
         let segments =
             vec![cond(&mut dice, 1, true, 0), cond(&mut dice, 2, true, 1), Cond::Club(vec!["gold"])];
-        let mut world = World { campaigns, templates, creatives, houses, segments, rules: Vec::new() };
+        let offer_caps = std::array::from_fn(|_| caps(&mut dice));
+        let rules = Vec::new();
+        let mut world = World { campaigns, templates, creatives, houses, offer_caps, segments, rules };
         world.rules = (0..2 + dice.below(8)).map(|_| world.rule(&mut dice)).collect();
         world
     }
@@ -255,10 +277,10 @@ impl World {
         for asset in 0..4 {
             let _ = write!(out, "[[asset]]\nid = \"a{asset}\"\ntext = \"Text {asset}\"\n");
         }
-        out.push_str(
-            "[[offer]]\nid = \"o0\"\ndiscount = \"10%\"\n[[offer]]\nid = \"o1\"\nfree_shipping = true\n",
-        );
-        out.push_str("[[offer]]\nid = \"o2\"\nbundle = true\n");
+        let gifts = ["discount = \"10%\"", "free_shipping = true", "bundle = true"];
+        for (number, (gift, caps)) in gifts.iter().zip(&self.offer_caps).enumerate() {
+            let _ = write!(out, "[[offer]]\nid = \"o{number}\"\n{gift}\n{}", caps_text(caps));
+        }
         for (number, campaign) in self.campaigns.iter().enumerate() {
             write_campaign(&mut out, number, campaign);
         }
@@ -275,7 +297,8 @@ impl World {
             let (template, assets) = (creative.template, assets.join(", "));
             let _ = write!(
                 out,
-                "[[creative]]\nid = \"cr{number}\"\ntemplate = \"t{template}\"\nassets = {{ {assets} }}\n"
+                "[[creative]]\nid = \"cr{number}\"\ntemplate = \"t{template}\"\nassets = {{ {assets} }}\n{}",
+                caps_text(&creative.caps)
             );
         }
         out
@@ -302,11 +325,38 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
     let windows =
         [(-1_000_000, 1_000_000), (-5, 5), (0, 1), (-1, 0), (1, 9), (-9_000, -1), (-1_000_000, 1_000_000)];
     let flights = (0..1 + dice.below(2)).map(|_| dice.pick(&windows));
-    let flights = flights.map(|(start, end)| (NOW_MS + start, NOW_MS + end)).collect();
+    let flights: Vec<(i64, i64)> = flights.collect();
+    let flights = flights.into_iter().map(|(start, end)| Flight {
+        start_ms: NOW_MS + start,
+        end_ms: NOW_MS + end,
+        caps: caps(dice),
+    });
+    let flights = flights.collect();
     let own: Vec<usize> =
         (0..creatives.len()).filter(|one| templates[creatives[*one].template].campaign == number).collect();
     let holdout_percent = dice.pick(&[0, 0, 10, 50, 100]);
-    Campaign { is_active: dice.percent(90), flights, holdout_percent, control: Some(dice.pick(&own)) }
+    let caps = caps(dice);
+    Campaign { is_active: dice.percent(90), flights, holdout_percent, control: Some(dice.pick(&own)), caps }
+}
+
+fn caps(dice: &mut Dice) -> Vec<Cap> {
+    let count = dice.pick(&[0, 0, 0, 0, 1, 2]);
+    (0..count)
+        .map(|_| Cap {
+            count: 1 + dice.below(3) as u32,
+            hours: dice.pick(&[1, 24, 168, 5]),
+            blocks_unknown: dice.percent(30),
+        })
+        .collect()
+}
+
+fn caps_text(caps: &[Cap]) -> String {
+    let one = |cap: &Cap| {
+        let unknown = if cap.blocks_unknown { "block" } else { "allow" };
+        format!("{{ count = {}, per = \"{} hours\", when_unknown = \"{unknown}\" }}", cap.count, cap.hours)
+    };
+    let caps: Vec<String> = caps.iter().map(one).collect();
+    format!("caps = [{}]\n", caps.join(", "))
 }
 
 fn template(dice: &mut Dice, campaign: usize) -> Template {
@@ -329,6 +379,7 @@ fn template(dice: &mut Dice, campaign: usize) -> Template {
         exploration_percent,
         fields,
         exclusions: Vec::new(),
+        caps: caps(dice),
     };
     let assets = template.slots.iter().max().copied().unwrap_or(1) as u64;
     for _ in 0..if assets > 1 { dice.below(4) } else { 0 } {
@@ -436,22 +487,23 @@ fn write_rule(out: &mut String, number: usize, rule: &Rule) {
 }
 
 fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
-    let Campaign { is_active, flights, holdout_percent, control } = campaign;
+    let Campaign { is_active, flights, holdout_percent, control, caps } = campaign;
     let _ = write!(
         out,
         "[[campaign]]\nid = \"c{number}\"\nlanding_url = \"https://x.example/\"\nactive = {is_active}\n"
     );
-    let _ = writeln!(out, "holdout = \"{holdout_percent}%\"");
+    let _ = writeln!(out, "{}holdout = \"{holdout_percent}%\"", caps_text(caps));
     if let Some(control) = control {
         let _ = writeln!(out, "control = \"cr{control}\"");
     }
-    for (flight, (start, end)) in flights.iter().enumerate() {
+    for (number_of_flight, flight) in flights.iter().enumerate() {
         // The clock of these worlds shows a fixed noon, so milliseconds are all that varies.
         let _ = write!(
             out,
-            "[[flight]]\nid = \"f{number}-{flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n",
-            instant(*start),
-            instant(*end)
+            "[[flight]]\nid = \"f{number}-{number_of_flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n{}",
+            instant(flight.start_ms),
+            instant(flight.end_ms),
+            caps_text(&flight.caps)
         );
     }
 }
@@ -464,7 +516,7 @@ fn instant(at_ms: i64) -> String {
 }
 
 fn write_template(out: &mut String, number: usize, template: &Template) {
-    let Template { campaign, size, slots, exploration_percent, fields, exclusions } = template;
+    let Template { campaign, size, slots, exploration_percent, fields, exclusions, caps } = template;
     let _ = write!(
         out,
         "[[template]]\nid = \"t{number}\"\ncampaign = \"c{campaign}\"\nexploration = \"{exploration_percent}%\"\n"
@@ -474,7 +526,7 @@ fn write_template(out: &mut String, number: usize, template: &Template) {
     }
     let pairs: Vec<String> =
         exclusions.iter().map(|(one, other)| format!("[\"a{one}\", \"a{other}\"]")).collect();
-    let _ = writeln!(out, "never_together = [{}]", pairs.join(", "));
+    let _ = writeln!(out, "never_together = [{}]\n{}", pairs.join(", "), caps_text(caps));
     for (slot, assets) in slots.iter().enumerate() {
         let assets: Vec<String> = (0..*assets).map(|asset| format!("\"a{asset}\"")).collect();
         let _ = write!(out, "[[template.slot]]\nname = \"s{slot}\"\nassets = [{}]\n", assets.join(", "));
