@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use crate::budget::Books;
 use crate::counters::Shard;
 use crate::enrich::device::DeviceClassifier;
 use crate::enrich::geo_cell::GeoCell;
@@ -58,6 +59,14 @@ pub enum StartError {
         /// Why not.
         cause: std::io::Error,
     },
+    /// The directory of budgets cannot be used.
+    #[error("cannot keep budgets in `{directory}`: {cause}")]
+    Budgets {
+        /// The directory.
+        directory: std::path::PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
     /// The secrets cannot be read or made.
     #[error("cannot use the keys in `{directory}`: {cause}")]
     Keys {
@@ -81,6 +90,7 @@ pub struct Engine {
     threads: Vec<JoinHandle<()>>,
     journal: Journal,
     users: Arc<UserStore>,
+    books: Arc<Books>,
     visitor_files: VisitorFiles,
 }
 
@@ -110,7 +120,9 @@ impl Engine {
             .map_err(|cause| StartError::Keys { directory: settings.key_directory.clone(), cause })?;
         let (users, files) = restore_visitors(&settings)?;
         let (journal, ends) = open_journal(&settings)?;
-        let snapshots = Arc::new(SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users)));
+        let books = open_books(&settings)?;
+        let snapshots = SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users));
+        let snapshots = Arc::new(snapshots.with_books(Arc::clone(&books)));
         let geography = Arc::new(GeoCell::default());
         let zones = Arc::new(ZoneCell::default());
         let watch_counters = Arc::new(WatchCounters::default());
@@ -129,6 +141,7 @@ impl Engine {
             journal: journal.counters(),
             watch: watch_counters,
             users: Arc::clone(&users),
+            books: Arc::clone(&books),
             more: Arc::new(more_metrics),
         };
         let responder = Arc::new(responder(settings, snapshots, (geography, zones, users), keys.clone())?);
@@ -136,6 +149,7 @@ impl Engine {
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
         threads.push(spawn_admin(admin, state, stopped.clone())?);
+        threads.push(Arc::clone(&books).spawn(Arc::clone(&stop)).map_err(StartError::System)?);
         let (users, journal_counters) = (Arc::clone(&responder.users), journal.counters());
         let visitor_files = files.clone();
         let housekeeping = Housekeeping { users: Arc::clone(&users), files, journal: journal_counters };
@@ -155,6 +169,7 @@ impl Engine {
             threads,
             journal,
             users,
+            books,
             visitor_files,
         })
     }
@@ -185,6 +200,8 @@ impl Engine {
                 tracing::error!("an engine thread panicked");
             }
         }
+        // The workers are gone, and have given back what they had in hand.
+        self.books.settle();
         let counters = self.journal.counters();
         self.journal.close();
         let sequence = counters.next_sequence.load(Ordering::Relaxed);
@@ -229,6 +246,12 @@ fn restore_visitors(settings: &EngineSettings) -> Result<(Arc<UserStore>, Visito
         );
     }
     Ok((users, files))
+}
+
+fn open_books(settings: &EngineSettings) -> Result<Arc<Books>, StartError> {
+    let directory = &settings.budget_directory;
+    let books = Books::open(directory, settings.workers, settings.budget_share_ppm);
+    books.map(Arc::new).map_err(|cause| StartError::Budgets { directory: directory.clone(), cause })
 }
 
 fn open_journal(settings: &EngineSettings) -> Result<crate::journal::Opened, StartError> {

@@ -10,7 +10,9 @@ use tessera_engine_core::bundle::LoadedBundle;
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_wire::posterior::PosteriorTable;
 
+use crate::budget::{Books, Table};
 use crate::journal::Announcer;
+use crate::server::now_ms;
 use crate::user_store::{CountPlan, UserStore};
 
 /// A snapshot and what it reads of visitors: one value, so that a request sees both of one bundle.
@@ -18,6 +20,7 @@ use crate::user_store::{CountPlan, UserStore};
 pub struct Live {
     snapshot: Snapshot,
     plan: Arc<CountPlan>,
+    budgets: Arc<Table>,
 }
 
 impl Live {
@@ -25,7 +28,12 @@ impl Live {
     pub fn new(snapshot: Snapshot, users: &UserStore) -> Live {
         let bundle = snapshot.bundle();
         let plan = Arc::new(CountPlan::new(bundle.program().program(), bundle.source(), &users.keys));
-        Live { snapshot, plan }
+        Live { snapshot, plan, budgets: Arc::default() }
+    }
+
+    /// Where workers take what they spend of the bundle's budgets.
+    pub(crate) fn budgets(&self) -> &Arc<Table> {
+        &self.budgets
     }
 
     /// What the bundle reads of a visitor and wants counted.
@@ -47,6 +55,7 @@ impl std::ops::Deref for Live {
 pub struct SnapshotCell {
     live: ArcSwapOption<Live>,
     users: Arc<UserStore>,
+    books: Option<Arc<Books>>,
     publishing: Mutex<Publishing>,
 }
 
@@ -62,7 +71,14 @@ impl SnapshotCell {
     /// A cell whose publications are announced to the journal, if there is one, before they go live.
     pub fn new(announcer: Option<Announcer>, users: Arc<UserStore>) -> SnapshotCell {
         let publishing = Publishing { announcer, ..Publishing::default() };
-        SnapshotCell { live: ArcSwapOption::empty(), users, publishing: Mutex::new(publishing) }
+        let (live, publishing) = (ArcSwapOption::empty(), Mutex::new(publishing));
+        SnapshotCell { live, users, books: None, publishing }
+    }
+
+    /// The same, with books of what is spent of budgets.
+    #[must_use]
+    pub fn with_books(self, books: Arc<Books>) -> SnapshotCell {
+        SnapshotCell { books: Some(books), ..self }
     }
 
     /// What is live now. Wait-free.
@@ -77,8 +93,11 @@ impl SnapshotCell {
         if let Some(announcer) = &publishing.announcer {
             announcer.announce(bundle.names());
         }
-        let snapshot = Snapshot::new(Arc::new(bundle), &publishing.table);
-        self.replace(Live::new(snapshot, &self.users), &mut publishing);
+        let mut live = Live::new(Snapshot::new(Arc::new(bundle), &publishing.table), &self.users);
+        if let Some(books) = &self.books {
+            live.budgets = books.prepare(live.bundle().catalog(), now_ms());
+        }
+        self.replace(live, &mut publishing);
     }
 
     /// Makes a posterior table live. It is kept for the next bundle too.
@@ -88,9 +107,9 @@ impl SnapshotCell {
         let live = self.live.load_full();
         if let Some(live) = live {
             let snapshot = Snapshot::new(live.shared_bundle(), &publishing.table);
-            let plan = Arc::clone(&live.plan);
+            let (plan, budgets) = (Arc::clone(&live.plan), Arc::clone(&live.budgets));
             drop(live);
-            self.replace(Live { snapshot, plan }, &mut publishing);
+            self.replace(Live { snapshot, plan, budgets }, &mut publishing);
         }
     }
 

@@ -34,6 +34,8 @@ index_types! {
     CampaignId,
     /// Index into [`Catalog::flights`].
     FlightId,
+    /// Index into [`Catalog::budgets`].
+    BudgetId,
     /// Index into [`Catalog::templates`].
     TemplateId,
     /// Index into [`Catalog::assets`].
@@ -86,6 +88,51 @@ pub struct Catalog {
     pub exclusions: Vec<(AssetId, AssetId)>,
     /// Frequency caps, grouped by what they limit.
     pub caps: Vec<Cap>,
+    /// Budgets and goals, grouped by what they limit.
+    pub budgets: Vec<Budget>,
+    /// ISO 4217 currency of all prices and budgets, empty when nothing has a price.
+    pub currency: Text,
+}
+
+/// What a budget counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BudgetUnit {
+    /// Money: limits are in millionths of the catalog's currency.
+    Money,
+    /// Ads put into answers.
+    Ads,
+}
+
+/// How a budget is spread over its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pacing {
+    /// Not at all: as fast as visitors come.
+    Asap,
+    /// Evenly.
+    Even,
+    /// Half as fast again as evenly at first, and half as fast in the end.
+    FrontLoaded,
+}
+
+/// What a campaign or flight may spend, or how often it shall be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// What spending is remembered under, such as `flight/autumn-2026/money`: it outlives the bundle.
+    pub id: Text,
+    /// What it counts.
+    pub unit: BudgetUnit,
+    /// For all time, 0 for no such limit.
+    pub total: i64,
+    /// For each day in its zone, 0 for no such limit.
+    pub daily: i64,
+    /// How it is spread: a daily budget over its day, else the total over the time from start to end.
+    pub pacing: Pacing,
+    /// First instant of the time it is for, unix milliseconds.
+    pub start_ms: i64,
+    /// First instant after that time.
+    pub end_ms: i64,
+    /// IANA time zone of its days, empty for UTC.
+    pub zone: Text,
 }
 
 /// A frequency cap: nobody is shown what it belongs to more often than this within the window of a feature.
@@ -133,6 +180,8 @@ pub struct Campaign {
     pub control: Option<CreativeId>,
     /// Its frequency caps ([`Catalog::caps`]).
     pub caps: Span,
+    /// What all its flights together may spend ([`Catalog::budgets`]).
+    pub budgets: Span,
 }
 
 /// A run of a campaign.
@@ -146,6 +195,10 @@ pub struct Flight {
     pub end_ms: i64,
     /// Its frequency caps ([`Catalog::caps`]).
     pub caps: Span,
+    /// What it may spend ([`Catalog::budgets`]).
+    pub budgets: Span,
+    /// Price of a thousand ads, in millionths of the catalog's currency; 0 for none.
+    pub cpm_micros: i64,
 }
 
 /// A frame with slots, and the model that learns which combination to put into it.

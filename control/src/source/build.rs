@@ -1,5 +1,6 @@
 //! From sources to a bundle: names first, then rules, then everything laid out flat.
 
+mod budgets;
 mod campaigns;
 mod caps;
 mod templates;
@@ -120,12 +121,14 @@ struct Builder<'r> {
     problems: Vec<Problem>,
     /// What rules count of visitors, and then what caps count.
     features: Vec<Feature>,
+    /// Of all prices and budgets, once one was read.
+    currency: Option<String>,
 }
 
 impl<'r> Builder<'r> {
     fn new(raw: &'r RawCatalog, names: &'r Index<'r>) -> Builder<'r> {
-        let (catalog, problems, features) = Default::default();
-        Builder { raw, names, catalog, problems, features }
+        let (catalog, problems, features, currency) = Default::default();
+        Builder { raw, names, catalog, problems, features, currency }
     }
 
     fn problem(&mut self, problem: Problem) {
@@ -275,6 +278,8 @@ impl<'r> Builder<'r> {
         raw.creative.iter().for_each(|creative| self.add_creative(creative));
         raw.campaign.iter().for_each(|campaign| self.add_campaign(campaign));
         raw.placement.iter().for_each(|placement| self.add_placement(placement));
+        let currency = self.currency.take().unwrap_or_default();
+        self.catalog.currency = self.text(&currency);
         for flight in &raw.flight {
             self.find("campaign", &flight.campaign, &self.names.campaigns);
         }

@@ -38,6 +38,28 @@ pub(super) struct RawCampaign {
     pub(super) control: Option<Name>,
     #[serde(default)]
     pub(super) caps: Vec<RawCap>,
+    pub(super) budget: Option<RawBudget>,
+    pub(super) goal: Option<RawGoal>,
+    /// IANA time zone of its days.
+    pub(super) zone: Option<Name>,
+}
+
+/// Money that may be spent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBudget {
+    pub(super) total: Option<Name>,
+    pub(super) daily: Option<Name>,
+    pub(super) pacing: Option<Name>,
+}
+
+/// Ads that shall be shown.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGoal {
+    pub(super) total: Option<Spanned<i64>>,
+    pub(super) daily: Option<Spanned<i64>>,
+    pub(super) pacing: Option<Name>,
 }
 
 /// A frequency cap: so many impressions per visitor and window.
@@ -58,6 +80,12 @@ pub(super) struct RawFlight {
     pub(super) end: Name,
     #[serde(default)]
     pub(super) caps: Vec<RawCap>,
+    /// Of a thousand ads.
+    pub(super) price: Option<Name>,
+    pub(super) budget: Option<RawBudget>,
+    pub(super) goal: Option<RawGoal>,
+    /// IANA time zone of its days; that of its campaign when it names none.
+    pub(super) zone: Option<Name>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -20,6 +20,7 @@ use tessera_wire::signal::{
 use crate::consent::{Outcome, Reason};
 use crate::hash::bucket;
 use crate::signals::{LocalTime, PlacementRequest, RawSignals, Value};
+use crate::standing::Standing;
 
 /// What one decision may use: the granted signals, and what was asked for.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub struct Admitted<'a> {
     is_learnable: bool,
     // INVARIANT: empty unless counting the visitor's impressions is allowed.
     features: &'a [Option<u32>],
+    standing: Standing<'a>,
 }
 
 impl<'a> Admitted<'a> {
@@ -80,6 +82,18 @@ impl<'a> Admitted<'a> {
         self.features.get(usize::from(feature)).copied().flatten()
     }
 
+    /// The same, decided as things stand now: budgets. Without, nothing but the bundle limits.
+    #[must_use]
+    pub fn with_standing(self, standing: Standing<'a>) -> Admitted<'a> {
+        Admitted { standing, ..self }
+    }
+
+    /// How things stand.
+    #[inline]
+    pub fn standing(&self) -> &Standing<'a> {
+        &self.standing
+    }
+
     /// May the outcome be learned from? Never from children, tests and bots.
     pub fn is_learnable(&self) -> bool {
         self.is_learnable
@@ -111,6 +125,7 @@ pub fn admit<'a>(
         sticky_key: raw.sticky_key.filter(|_| outcome.gates.covers(Gates::STORE_ACCESS)),
         subject: if outcome.gates.covers(Gates::MEASURE_ADS) { raw.subject } else { 0 },
         features: if outcome.gates.covers(Gates::FREQUENCY_CAP) { raw.features } else { &[] },
+        standing: Standing::default(),
         is_learnable: outcome.mode != Mode::Child && !raw.is_test && !is_bot,
     }
 }

@@ -41,6 +41,10 @@ pub enum Loss {
     SizeMismatch,
     /// The visitor has seen it as often as a frequency cap allows.
     CapReached,
+    /// A budget or goal is used up, or nothing of it is at hand at the moment.
+    BudgetExhausted,
+    /// A budget is being spread over time, and it was not this decision's turn.
+    PacedOut,
     /// A rule with a higher priority won.
     LowerPriority,
     /// The bandit chose another arm.
@@ -65,6 +69,8 @@ impl Loss {
             Loss::OutsideSchedule => "outside_schedule",
             Loss::SizeMismatch => "size_mismatch",
             Loss::CapReached => "cap_reached",
+            Loss::BudgetExhausted => "budget_exhausted",
+            Loss::PacedOut => "paced_out",
             Loss::LowerPriority => "lower_priority",
             Loss::LowerScore => "lower_score",
             Loss::EarlierTier => "earlier_tier",

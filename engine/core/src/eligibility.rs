@@ -8,14 +8,22 @@
 //! shows already, which is always known. A visitor whose count cannot be known (no consent to counting, no identifier)
 //! is not held back by a cap unless the cap says so.
 //!
+//! A budget pays for an ad when its worker has at hand what the ad and all ads of this decision together cost, and when it
+//! is the budget's turn: spreading a budget over time is a draw from the placement's seed.
+//!
 //! Cost: a few comparisons per flight and cap, one look at each ad of the decision where something is capped; no
 //! allocation.
 
-use tessera_wire::catalog::{CreativeId, FlightId, OfferId, TemplateId};
+use tessera_wire::catalog::{BudgetId, Campaign, CreativeId, Flight, FlightId, OfferId, TemplateId};
 use tessera_wire::program::Span;
 
+use crate::budget::{charges, cost, ids};
 use crate::decide::{Ad, Loss};
+use crate::hash::{below, draw};
 use crate::place::Place;
+
+/// Streams of budgets begin here; those of a placement's ads and bandits are below.
+const STREAM_BUDGETS: u64 = 1 << 40;
 
 impl Place<'_> {
     /// The flight under which this may be shown now, beside what is shown `already`.
@@ -52,16 +60,34 @@ impl Place<'_> {
         {
             return Err(Loss::CapReached);
         }
-        self.flight_loss(first, already).map_or(Ok(first), |loss| {
-            running.find(|flight| self.flight_loss(*flight, already).is_none()).ok_or(loss)
+        self.flight_loss(first, campaign, already).map_or(Ok(first), |loss| {
+            running.find(|flight| self.flight_loss(*flight, campaign, already).is_none()).ok_or(loss)
         })
     }
 
     /// Why a running flight cannot carry an ad, if so.
-    fn flight_loss(&self, id: FlightId, already: &[Ad]) -> Option<Loss> {
+    fn flight_loss(&self, id: FlightId, campaign: &Campaign, already: &[Ad]) -> Option<Loss> {
         let flight = &self.catalog().flights[id.index()];
-        let is_capped = self.is_capped(flight.caps, already, |ad| ad.flight == Some(id));
-        is_capped.then_some(Loss::CapReached)
+        if self.is_capped(flight.caps, already, |ad| ad.flight == Some(id)) {
+            return Some(Loss::CapReached);
+        }
+        let mut budgets = ids(campaign.budgets).chain(ids(flight.budgets));
+        budgets.find_map(|budget| self.budget_loss(budget, flight, already))
+    }
+
+    /// Why a budget does not pay for an ad of this flight, if so.
+    fn budget_loss(&self, id: BudgetId, flight: &Flight, already: &[Ad]) -> Option<Loss> {
+        let funds = self.admitted.standing().funds.get(id.index())?;
+        let catalog = self.catalog();
+        let mut needed = cost(&catalog.budgets[id.index()], flight);
+        for ad in already {
+            charges(catalog, ad, |own, cost| needed += if own == id { cost } else { 0 });
+        }
+        if needed > funds.available {
+            return Some(Loss::BudgetExhausted);
+        }
+        let turn = below(draw(self.seed, STREAM_BUDGETS + u64::from(id.0)), 1_000_000);
+        (turn >= funds.entry_ppm).then_some(Loss::PacedOut)
     }
 
     /// Why an offer cannot be given, beside what is shown `already`, if so.

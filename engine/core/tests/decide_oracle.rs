@@ -12,14 +12,16 @@ use support::oracle::{Bandits, Expected, ExpectedAd, Visitor, propensities};
 use support::world::{Act, COUNTRIES, Campaign, Class, Creative, DEVICES, Flight, Rule, Template, World};
 use support::{Dice, NOW_MS, compiled, loaded, posteriors};
 use tessera_engine_core::admit::{Admitted, admit};
+use tessera_engine_core::budget::Funds;
 use tessera_engine_core::consent::{Outcome, Reason, Regimes};
 use tessera_engine_core::decide::{Ad, Decision, Loss, Note, decide};
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
+use tessera_engine_core::standing::Standing;
 use tessera_rulevm::{Frame, evaluate, literals_of};
-use tessera_wire::catalog::TemplateId;
+use tessera_wire::catalog::{Budget, TemplateId};
 use tessera_wire::event::{ArmChoice, Mode};
 use tessera_wire::posterior::PosteriorTable;
 use tessera_wire::program::{Feature, Polarity, RuleId, Window};
@@ -60,6 +62,7 @@ struct Ask {
     context: Vec<(Cow<'static, str>, Value<'static>)>,
     placements: Vec<PlacementRequest<'static>>,
     features: Vec<Option<u32>>,
+    funds: Vec<Funds>,
     sticky_key: Option<u64>,
     seed: u64,
 }
@@ -78,6 +81,7 @@ impl Ask {
             cart: dice.maybe(75, &[49, 50, 99, 100, 199, 200]),
             gates,
             seen: None,
+            purse: 0,
         };
         let mode = dice.pick(&[Mode::Full, Mode::Partial, Mode::Contextual, Mode::Child]);
         let outcome = Outcome { gates, mode, regimes: Regimes::NONE, reason: Reason::Granted };
@@ -94,6 +98,7 @@ impl Ask {
             outcome,
             placements: placements(&mut dice),
             features: Vec::new(),
+            funds: Vec::new(),
             sticky_key: dice.percent(50).then_some(seed),
             seed: dice.word(),
         }
@@ -109,6 +114,13 @@ impl Ask {
             Window::Today => None,
         };
         ask.features = features.iter().map(count).collect();
+        ask.visitor.purse = !seed;
+        let catalog = snapshot.bundle().catalog();
+        let funds = |budget: &Budget| {
+            let (available, entry_ppm) = ask.visitor.funds(catalog.str(budget.id));
+            Funds { available, entry_ppm }
+        };
+        ask.funds = catalog.budgets.iter().map(funds).collect();
         ask
     }
 
@@ -131,7 +143,8 @@ impl Ask {
 
     fn admit<'a>(&'a self, snapshot: &Snapshot, frame: &'a mut Frame) -> Admitted<'a> {
         let program = snapshot.bundle().program();
-        admit(program, &self.raw(), &self.placements, &self.outcome, NOW_MS, frame)
+        let admitted = admit(program, &self.raw(), &self.placements, &self.outcome, NOW_MS, frame);
+        admitted.with_standing(Standing { funds: &self.funds })
     }
 }
 
@@ -261,6 +274,8 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
         "outside_schedule",
         "size_mismatch",
         "cap_reached",
+        "budget_exhausted",
+        "paced_out",
         "unknown_slot",
         "too_many_ads",
     ] {

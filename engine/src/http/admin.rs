@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
+use crate::budget::Books;
 use crate::counters::{Shard, family, line, render, single};
 use crate::journal::JournalCounters;
 use crate::server::now_ms;
@@ -24,6 +25,7 @@ pub(crate) struct AdminState {
     pub(crate) journal: Arc<JournalCounters>,
     pub(crate) watch: Arc<WatchCounters>,
     pub(crate) users: Arc<UserStore>,
+    pub(crate) books: Arc<Books>,
     pub(crate) more: Arc<dyn Fn(&mut String) + Send + Sync>,
 }
 
@@ -58,6 +60,7 @@ impl AdminState {
         self.render_journal(&mut out);
         self.watch.render(&mut out);
         self.users.render(&mut out);
+        self.books.render(&mut out);
         (self.more)(&mut out);
         out
     }

@@ -11,6 +11,7 @@ use tessera_engine_core::signals::{Device, LocalTime};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_rulevm::Frame;
 
+use crate::budget::WorkerFunds;
 use crate::counters::Shard;
 use crate::enrich::client_addr::{ClientAddrPolicy, truncate};
 use crate::enrich::device::{ClientHints, DeviceClassifier};
@@ -62,6 +63,7 @@ pub(crate) struct Memory {
     pub(crate) scratch: Scratch,
     pub(crate) devices: DeviceCache,
     pub(crate) user: UserView,
+    pub(crate) funds: WorkerFunds,
 }
 
 impl Memory {
@@ -72,6 +74,7 @@ impl Memory {
             scratch: Scratch::new(program),
             devices: DeviceCache::default(),
             user: UserView::default(),
+            funds: WorkerFunds::default(),
         }
     }
 }

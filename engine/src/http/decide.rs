@@ -13,6 +13,7 @@ use tessera_engine_core::signals::{
     Behaviour, Device, LocalTime, Money, PlacementRequest, RawSignals, Value,
 };
 use tessera_engine_core::snapshot::Snapshot;
+use tessera_engine_core::standing::Standing;
 use tessera_wire::event::{NONE, Remembered, Served};
 use tessera_wire::signal::Gates;
 
@@ -45,6 +46,7 @@ impl Responder {
         let live = live.as_ref().ok_or_else(Problem::no_bundle)?;
         let Worker { memory, journal, shard } = worker;
         let memory = memory.get_or_insert_with(|| Memory::new(live));
+        memory.funds.refresh(live.budgets());
         let mut is_logged = true;
         let summary = self.respond(live, arrival, bytes, memory, out, &mut |shown| {
             is_logged &= journal.served(shown.served);
@@ -52,6 +54,10 @@ impl Responder {
                 journal.remembered(remembered);
             }
         })?;
+        if summary.is_charged {
+            let Memory { funds, scratch, .. } = memory;
+            scratch.ads().iter().for_each(|ad| funds.charge(live.bundle().catalog(), ad));
+        }
         if !is_logged {
             shard.unlogged();
         }
@@ -130,6 +136,7 @@ impl Responder {
         };
         let program = live.bundle().program();
         let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame);
+        let admitted = admitted.with_standing(Standing { funds: memory.funds.all() });
         let explanation =
             body.options.explain.then(|| explain(live, &admitted, arrival.now_ms, seed, &mut memory.scratch));
         let decision = decide(live, &admitted, arrival.now_ms, seed, &mut memory.scratch);
@@ -154,7 +161,8 @@ impl Responder {
             now_ms: arrival.now_ms,
         };
         answer.encode(out);
-        Ok(Summary::of(&decision, admitted.mode()))
+        let is_charged = !is_what_if && !body.options.test;
+        Ok(Summary { is_charged, ..Summary::of(&decision, admitted.mode()) })
     }
 
     /// Is the caller's key this one? What is compared are hashes, in constant time.
@@ -253,12 +261,14 @@ pub(super) struct Summary {
     mode: tessera_wire::event::Mode,
     ads: usize,
     empty: usize,
+    /// Do its ads cost anything? Tests and what-ifs are free.
+    is_charged: bool,
 }
 
 impl Summary {
     fn of(decision: &Decision<'_>, mode: tessera_wire::event::Mode) -> Summary {
         let empty = decision.placements.iter().filter(|placement| placement.ads == 0).count();
-        Summary { tier: decision.tier, mode, ads: decision.ads.len(), empty }
+        Summary { tier: decision.tier, mode, ads: decision.ads.len(), empty, is_charged: true }
     }
 }
 
@@ -342,7 +352,9 @@ fn served(
         placement: ad.placement.0,
         campaign: template.campaign.0,
         flight: ad.flight.map_or(NONE, |flight| flight.0),
-        cpm_micros: 0,
+        cpm_micros: ad
+            .flight
+            .map_or(0, |flight| snapshot.bundle().catalog().flights[flight.index()].cpm_micros),
         template: ad.template.0,
         combination: ad.combination,
         offer: ad.offer.map_or(NONE, |offer| offer.0),

@@ -1,7 +1,7 @@
 //! Campaigns with their flights, and placements.
 
 use tessera_wire::catalog::{Campaign, CampaignId, CreativeId, Flight, FlightId, Placement};
-use tessera_wire::limits::CLICK_TARGET_BYTES_MAX;
+use tessera_wire::limits::{CLICK_TARGET_BYTES_MAX, CPM_MAX};
 use tessera_wire::program::{FeatureSubject, Span};
 
 use super::Builder;
@@ -28,6 +28,7 @@ impl Builder<'_> {
         }
         self.check_control(raw);
         let flights = self.add_flights(raw);
+        let budgets = self.add_campaign_budgets(raw, flights);
         let subject = FeatureSubject::Campaign(CampaignId(self.catalog.campaigns.len() as u32));
         let caps = self.add_caps(&raw.id, subject, &raw.caps);
         let salt = format!("holdout:{}", raw.id.get_ref());
@@ -41,6 +42,7 @@ impl Builder<'_> {
             holdout_salt: self.text(&salt),
             control: control.map(CreativeId),
             caps,
+            budgets,
         };
         self.catalog.campaigns.push(campaign);
     }
@@ -64,12 +66,12 @@ impl Builder<'_> {
         let raw = self.raw;
         let first = self.catalog.flights.len() as u32;
         for flight in raw.flight.iter().filter(|flight| flight.campaign.get_ref() == campaign.id.get_ref()) {
-            self.add_flight(flight);
+            self.add_flight(flight, campaign);
         }
         Span { first, len: self.catalog.flights.len() as u32 - first }
     }
 
-    fn add_flight(&mut self, raw: &RawFlight) {
+    fn add_flight(&mut self, raw: &RawFlight, campaign: &RawCampaign) {
         let start_ms = self.read(&raw.start, value::instant);
         let end_ms = self.read(&raw.end, value::instant);
         if start_ms >= end_ms {
@@ -79,7 +81,9 @@ impl Builder<'_> {
         let id = self.text(raw.id.get_ref());
         let subject = FeatureSubject::Flight(FlightId(self.catalog.flights.len() as u32));
         let caps = self.add_caps(&raw.id, subject, &raw.caps);
-        self.catalog.flights.push(Flight { id, start_ms, end_ms, caps });
+        let cpm_micros = raw.price.as_ref().map_or(0, |price| self.amount(price, CPM_MAX));
+        let budgets = self.add_flight_budgets(raw, campaign, (start_ms, end_ms));
+        self.catalog.flights.push(Flight { id, start_ms, end_ms, caps, budgets, cpm_micros });
     }
 
     pub(super) fn add_placement(&mut self, raw: &RawPlacement) {

@@ -28,6 +28,8 @@ pub(crate) struct Visitor {
     pub(crate) gates: Gates,
     /// What says how often the visitor saw what; `None` when nobody can know.
     pub(crate) seen: Option<u64>,
+    /// What says how much budgets have at hand.
+    pub(crate) purse: u64,
 }
 
 impl Visitor {
@@ -35,6 +37,16 @@ impl Visitor {
     pub(crate) fn impressions(&self, id: &str, hours: i64) -> Option<u32> {
         let mixed = id.bytes().fold(hours as u64, |mixed, byte| mixed.wrapping_mul(257) ^ u64::from(byte));
         self.seen.map(|seed| draw(seed, mixed) as u32 % 4)
+    }
+
+    /// What may be spent of the budget with this name, and by how many in a million.
+    pub(crate) fn funds(&self, id: &str) -> (i64, u32) {
+        let mixed = id.bytes().fold(7, |mixed: u64, byte| mixed.wrapping_mul(257) ^ u64::from(byte));
+        let word = draw(self.purse, mixed);
+        let ads = (word % 8) as i64 * if self.purse.is_multiple_of(2) { 1 } else { 1_000 };
+        let entry = [0, 1_000_000, 1_000_000, 500_000][(word >> 8) as usize % 4];
+        // Ads cost half a euro to three and a half per thousand.
+        (if id.ends_with("money") { ads * 1_000_000 } else { ads }, entry)
     }
 
     /// Is the thing capped, of which the decision shows so many already?
@@ -199,9 +211,10 @@ impl World {
         &self,
         visitor: &Visitor,
         (number, creative): (usize, Option<usize>),
-        request: &PlacementRequest<'_>,
+        place: &PlaceToFill<'_>,
         already: &[ExpectedAd],
     ) -> Result<String, Loss> {
+        let request = place.request;
         let template = &self.templates[number];
         let campaign = &self.campaigns[template.campaign];
         let fits = |(width, height): &(u32, u32)| template.size.0 == 0 || template.size == (*width, *height);
@@ -230,12 +243,52 @@ impl World {
         {
             return Err(Loss::CapReached);
         }
-        let carrying = running.into_iter().find_map(|(flight, spec)| {
+        let carrying = running.into_iter().map(|(flight, spec)| {
             let id = format!("f{}-{flight}", template.campaign);
             let of_flight = among(&|ad| ad.flight.as_ref() == Some(&id));
-            (!visitor.is_capped(&id, &spec.caps, of_flight)).then_some(id)
+            if visitor.is_capped(&id, &spec.caps, of_flight) {
+                return Err(Loss::CapReached);
+            }
+            let loss = self.budget_loss(visitor, place, (template.campaign, flight), already);
+            loss.map_or(Ok(id), Err)
         });
-        carrying.ok_or(Loss::CapReached)
+        let carrying: Vec<_> = carrying.collect();
+        carrying.iter().find(|one| one.is_ok()).unwrap_or(&carrying[0]).clone()
+    }
+
+    /// Why no budget of the flight and its campaign pays, if so.
+    fn budget_loss(
+        &self,
+        visitor: &Visitor,
+        place: &PlaceToFill<'_>,
+        (campaign, flight): (usize, usize),
+        already: &[ExpectedAd],
+    ) -> Option<Loss> {
+        let spec = &self.campaigns[campaign];
+        let own = format!("flight/f{campaign}-{flight}");
+        let ids = spec.limits.ids(&format!("campaign/c{campaign}"));
+        let ids = ids.into_iter().chain(spec.flights[flight].limits.ids(&own));
+        // Ads of the same campaign, or flight, by how much they cost.
+        let cost = |flight: usize, id: &str| {
+            if id.ends_with("money") { spec.flights[flight].euros * 1_000_000 + 500_000 } else { 1 }
+        };
+        ids.into_iter().find_map(|id| {
+            let spent: i64 = (0..spec.flights.len())
+                .filter(|other| id.starts_with("campaign") || *other == flight)
+                .map(|other| {
+                    let text = format!("f{campaign}-{other}");
+                    let ads = already.iter().filter(|ad| ad.flight.as_ref() == Some(&text)).count();
+                    ads as i64 * cost(other, &id)
+                })
+                .sum();
+            let (available, entry) = visitor.funds(&id);
+            if spent + cost(flight, &id) > available {
+                return Some(Loss::BudgetExhausted);
+            }
+            let number = self.budgets().iter().position(|other| *other == id).unwrap() as u64;
+            let turn = below(draw(place.seed, (1 << 40) + number), 1_000_000);
+            (turn >= entry).then_some(Loss::PacedOut)
+        })
     }
 
     fn may_give(&self, visitor: &Visitor, offer: u32, already: &[ExpectedAd]) -> bool {
@@ -349,8 +402,8 @@ impl World {
         let is_held_out = rule.class != Class::Fallback && self.is_held_out(campaign, admitted, place);
         let creative = if is_held_out { self.campaigns[campaign].control } else { named.1 };
         let template = creative.map_or(named.0, |creative| self.creatives[creative].template);
-        self.flight_of(visitor, named, place.request, ads)?;
-        let flight = self.flight_of(visitor, (template, creative), place.request, ads)?;
+        self.flight_of(visitor, named, place, ads)?;
+        let flight = self.flight_of(visitor, (template, creative), place, ads)?;
         Ok(Stage { number, rule, template, creative, flight, is_held_out })
     }
 
@@ -436,7 +489,7 @@ impl World {
             let stands_in = control.map_or(template, |creative| self.creatives[creative].template);
             [(template, creative), (stands_in, control)]
                 .into_iter()
-                .all(|one| self.flight_of(visitor, one, place.request, &[]).is_ok())
+                .all(|one| self.flight_of(visitor, one, place, &[]).is_ok())
         };
         let able = arms.iter().enumerate().filter(|(_, arm)| may(arm));
         let able: Vec<(usize, String)> = able.map(|(number, arm)| (number, label(arm))).collect();

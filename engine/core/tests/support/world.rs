@@ -79,6 +79,22 @@ pub(crate) struct Campaign {
     pub(crate) holdout_percent: u32,
     pub(crate) control: Option<usize>,
     pub(crate) caps: Vec<Cap>,
+    pub(crate) limits: Limits,
+}
+
+/// Is there a budget, is there a goal?
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Limits {
+    pub(crate) money: bool,
+    pub(crate) ads: bool,
+}
+
+impl Limits {
+    /// Names of a thing's limits, in the order of the catalog.
+    pub(crate) fn ids(self, owner: &str) -> Vec<String> {
+        let ids = [(self.money, "money"), (self.ads, "ads")].into_iter().filter(|(is_there, _)| *is_there);
+        ids.map(|(_, unit)| format!("{owner}/{unit}")).collect()
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -86,6 +102,9 @@ pub(crate) struct Flight {
     pub(crate) start_ms: i64,
     pub(crate) end_ms: i64,
     pub(crate) caps: Vec<Cap>,
+    pub(crate) limits: Limits,
+    /// Of a thousand ads.
+    pub(crate) euros: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -183,8 +202,36 @@ impl World {
         let offer_caps = std::array::from_fn(|_| caps(&mut dice));
         let rules = Vec::new();
         let mut world = World { campaigns, templates, creatives, houses, offer_caps, segments, rules };
+        if seed.is_multiple_of(2) {
+            world.lift_limits();
+        }
         world.rules = (0..2 + dice.below(8)).map(|_| world.rule(&mut dice)).collect();
         world
+    }
+
+    /// Takes caps, budgets and goals away: only then can many ads be shown at once.
+    fn lift_limits(&mut self) {
+        self.offer_caps = Default::default();
+        self.templates.iter_mut().for_each(|template| template.caps.clear());
+        self.creatives.iter_mut().for_each(|creative| creative.caps.clear());
+        for campaign in &mut self.campaigns {
+            (campaign.caps, campaign.limits) = Default::default();
+            campaign.flights.iter_mut().for_each(|one| (one.caps, one.limits) = Default::default());
+        }
+    }
+
+    /// Names of all budgets and goals, in the order of the catalog: those of a campaign's flights before its own.
+    pub(crate) fn budgets(&self) -> Vec<String> {
+        let campaigns = self.campaigns.iter().enumerate();
+        let of = |(number, campaign): (usize, &Campaign)| {
+            let flights = campaign.flights.iter().enumerate();
+            let mut ids: Vec<String> = flights
+                .flat_map(|(flight, spec)| spec.limits.ids(&format!("flight/f{number}-{flight}")))
+                .collect();
+            ids.extend(campaign.limits.ids(&format!("campaign/c{number}")));
+            ids
+        };
+        campaigns.flat_map(of).collect()
     }
 
     fn rule(&self, dice: &mut Dice) -> Rule {
@@ -330,13 +377,25 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
         start_ms: NOW_MS + start,
         end_ms: NOW_MS + end,
         caps: caps(dice),
+        limits: limits(dice),
+        euros: 1 + dice.below(3) as i64,
     });
     let flights = flights.collect();
     let own: Vec<usize> =
         (0..creatives.len()).filter(|one| templates[creatives[*one].template].campaign == number).collect();
     let holdout_percent = dice.pick(&[0, 0, 10, 50, 100]);
-    let caps = caps(dice);
-    Campaign { is_active: dice.percent(90), flights, holdout_percent, control: Some(dice.pick(&own)), caps }
+    let (caps, limits) = (caps(dice), limits(dice));
+    let (is_active, control) = (dice.percent(90), Some(dice.pick(&own)));
+    Campaign { is_active, flights, holdout_percent, control, caps, limits }
+}
+
+fn limits(dice: &mut Dice) -> Limits {
+    Limits { money: dice.percent(10), ads: dice.percent(10) }
+}
+
+fn limits_text(limits: Limits) -> String {
+    let one = |is_there, text: &str| if is_there { format!("{text}\n") } else { String::new() };
+    one(limits.money, "budget = { total = \"9 EUR\" }") + &one(limits.ads, "goal = { total = 9 }")
 }
 
 fn caps(dice: &mut Dice) -> Vec<Cap> {
@@ -487,12 +546,12 @@ fn write_rule(out: &mut String, number: usize, rule: &Rule) {
 }
 
 fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
-    let Campaign { is_active, flights, holdout_percent, control, caps } = campaign;
+    let Campaign { is_active, flights, holdout_percent, control, caps, limits } = campaign;
     let _ = write!(
         out,
         "[[campaign]]\nid = \"c{number}\"\nlanding_url = \"https://x.example/\"\nactive = {is_active}\n"
     );
-    let _ = writeln!(out, "{}holdout = \"{holdout_percent}%\"", caps_text(caps));
+    let _ = writeln!(out, "{}{}holdout = \"{holdout_percent}%\"", caps_text(caps), limits_text(*limits));
     if let Some(control) = control {
         let _ = writeln!(out, "control = \"cr{control}\"");
     }
@@ -500,10 +559,12 @@ fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
         // The clock of these worlds shows a fixed noon, so milliseconds are all that varies.
         let _ = write!(
             out,
-            "[[flight]]\nid = \"f{number}-{number_of_flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n{}",
+            "[[flight]]\nid = \"f{number}-{number_of_flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n{}{}price = \"{}.5 EUR\"\n",
             instant(flight.start_ms),
             instant(flight.end_ms),
-            caps_text(&flight.caps)
+            caps_text(&flight.caps),
+            limits_text(flight.limits),
+            flight.euros
         );
     }
 }
