@@ -17,8 +17,10 @@ mod linger;
 mod server;
 mod settings;
 pub mod snapshot_cell;
+mod start_error;
 pub mod user_store;
 mod watch;
 
-pub use server::{Engine, StartError};
+pub use server::Engine;
 pub use settings::{EngineSettings, Files};
+pub use start_error::StartError;

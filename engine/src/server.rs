@@ -30,55 +30,13 @@ use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HEAD_READ_SECS_MAX};
 use crate::linger::Lingering;
 use crate::settings::EngineSettings;
 use crate::snapshot_cell::SnapshotCell;
+use crate::start_error::StartError;
 use crate::user_store::housekeeping::{self, Housekeeping};
 use crate::user_store::{UserStore, VisitorFiles};
 use crate::watch::{WatchCounters, Watcher};
 
 /// How long open connections may finish their request when the engine stops.
 const DRAIN_SECS: u64 = 5;
-
-/// The engine did not start; nothing is left running.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// A port is taken or not allowed.
-    #[error("cannot listen on {address}: {cause}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Is it the admin port?
-        is_admin: bool,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The journal's directory cannot be used.
-    #[error("cannot open the event journal in `{directory}`: {cause}")]
-    Journal {
-        /// The directory.
-        directory: std::path::PathBuf,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The directory of budgets cannot be used.
-    #[error("cannot keep budgets in `{directory}`: {cause}")]
-    Budgets {
-        /// The directory.
-        directory: std::path::PathBuf,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The secrets cannot be read or made.
-    #[error("cannot use the keys in `{directory}`: {cause}")]
-    Keys {
-        /// The directory.
-        directory: std::path::PathBuf,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// A thread, runtime or table could not be made.
-    #[error("cannot start: {0}")]
-    System(std::io::Error),
-}
 
 /// A running engine. Dropping it does not stop it; [`Engine::stop`] does.
 pub struct Engine {

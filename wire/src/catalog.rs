@@ -7,9 +7,13 @@
 //! A *creative* is a renderable unit: a template with one *asset* in each slot. A *combination* of a template is such a
 //! choice written as one number, mixed radix over the slots with the last slot fastest.
 
+mod limits;
+
 use serde::{Deserialize, Serialize};
 
 use crate::program::{SegmentId, SignalId, Span, WordId};
+
+pub use limits::{Budget, BudgetUnit, Cap, Pacing};
 
 macro_rules! index_types {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
@@ -92,58 +96,14 @@ pub struct Catalog {
     pub budgets: Vec<Budget>,
     /// ISO 4217 currency of all prices and budgets, empty when nothing has a price.
     pub currency: Text,
-}
-
-/// What a budget counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum BudgetUnit {
-    /// Money: limits are in millionths of the catalog's currency.
-    Money,
-    /// Ads put into answers.
-    Ads,
-}
-
-/// How a budget is spread over its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Pacing {
-    /// Not at all: as fast as visitors come.
-    Asap,
-    /// Evenly.
-    Even,
-    /// Half as fast again as evenly at first, and half as fast in the end.
-    FrontLoaded,
-}
-
-/// What a campaign or flight may spend, or how often it shall be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Budget {
-    /// What spending is remembered under, such as `flight/autumn-2026/money`: it outlives the bundle.
-    pub id: Text,
-    /// What it counts.
-    pub unit: BudgetUnit,
-    /// For all time, 0 for no such limit.
-    pub total: i64,
-    /// For each day in its zone, 0 for no such limit.
-    pub daily: i64,
-    /// How it is spread: a daily budget over its day, else the total over the time from start to end.
-    pub pacing: Pacing,
-    /// First instant of the time it is for, unix milliseconds.
-    pub start_ms: i64,
-    /// First instant after that time.
-    pub end_ms: i64,
-    /// IANA time zone of its days, empty for UTC.
-    pub zone: Text,
-}
-
-/// A frequency cap: nobody is shown what it belongs to more often than this within the window of a feature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cap {
-    /// What counts: index into [`crate::program::Program::features`], a count of impressions.
-    pub feature: u16,
-    /// From this count on it is shown no more.
-    pub count: u32,
-    /// Is a visitor whose count cannot be known treated as if it were reached?
-    pub blocks_unknown: bool,
+    /// Experiments, grouped by campaign.
+    pub experiments: Vec<Experiment>,
+    /// Variants, grouped by experiment.
+    pub variants: Vec<Variant>,
+    /// Share of visitors to whom no campaign is personalised, in parts per million.
+    pub holdout_ppm: u32,
+    /// Salt of the hash that decides who they are.
+    pub holdout_salt: Text,
 }
 
 /// Where an ad can appear.
@@ -182,6 +142,52 @@ pub struct Campaign {
     pub caps: Span,
     /// What all its flights together may spend ([`Catalog::budgets`]).
     pub budgets: Span,
+    /// Its experiments ([`Catalog::experiments`]), all in one layer.
+    pub experiments: Span,
+}
+
+/// A comparison of variants within a campaign. Who takes part and who sees which variant are two hashes with two salts,
+/// so that widening the one never moves anybody in the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// Text id.
+    pub id: Text,
+    /// Salt of the hash that decides who takes part: its layer's. Experiments of one layer share nobody.
+    pub layer_salt: Text,
+    /// First bucket of the layer that takes part, of a million.
+    pub first_bucket: u32,
+    /// First bucket after those.
+    pub end_bucket: u32,
+    /// Salt of the hash that decides who sees which variant.
+    pub split_salt: Text,
+    /// First instant, unix milliseconds.
+    pub start_ms: i64,
+    /// First instant after it, unix milliseconds.
+    pub end_ms: i64,
+    /// Its variants ([`Catalog::variants`]) by rising `end_bucket`, the last of which is a million.
+    pub variants: Span,
+}
+
+/// One of an experiment's alternatives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Text id, unique within its experiment.
+    pub id: Text,
+    /// First bucket of the split after this variant's, of a million.
+    pub end_bucket: u32,
+    /// What stands in for whatever rules show of the campaign.
+    pub shows: VariantShows,
+}
+
+/// What a variant shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VariantShows {
+    /// What rules show, unchanged.
+    AsDecided,
+    /// This creative of the campaign.
+    Creative(CreativeId),
+    /// This template of the campaign, its combination chosen by the model.
+    Template(TemplateId),
 }
 
 /// A run of a campaign.

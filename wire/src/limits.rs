@@ -28,11 +28,17 @@ pub const CAPS_PER_SUBJECT_MAX: usize = 8;
 pub const BUDGET_MAX: i64 = 1_000_000_000;
 /// Largest price of a thousand ads, in whole units of a currency.
 pub const CPM_MAX: i64 = 1_000_000;
+/// Variants of one experiment; with more, each would see too few visitors to tell them apart.
+pub const VARIANTS_PER_EXPERIMENT_MAX: usize = 100;
 /// Posterior draws per model. More draws sharpen propensities and cost memo space in every worker.
 pub const POSTERIOR_DRAWS_MAX: usize = 64;
 /// Bytes of one journal record. A generation record carries a whole catalog's names.
 pub const JOURNAL_RECORD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of a token in its text form; longer input is refused before it is decoded.
 pub const TOKEN_TEXT_BYTES_MAX: usize = 4_096;
+/// Variants that one preview token chooses.
+pub const PREVIEW_WISHES_MAX: usize = 16;
+/// Bytes of a preview token in its text form: the largest one fits.
+pub const PREVIEW_TEXT_BYTES_MAX: usize = 12_000;
 /// Bytes of a click target inside a token.
 pub const CLICK_TARGET_BYTES_MAX: usize = 2_048;

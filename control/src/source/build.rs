@@ -3,6 +3,7 @@
 mod budgets;
 mod campaigns;
 mod caps;
+mod experiments;
 mod templates;
 mod unshown;
 
@@ -118,6 +119,8 @@ struct Builder<'r> {
     raw: &'r RawCatalog,
     names: &'r Index<'r>,
     catalog: Catalog,
+    /// What each experiment takes of its layer, in catalog order.
+    taken: Vec<experiments::Taken>,
     problems: Vec<Problem>,
     /// What rules count of visitors, and then what caps count.
     features: Vec<Feature>,
@@ -127,8 +130,8 @@ struct Builder<'r> {
 
 impl<'r> Builder<'r> {
     fn new(raw: &'r RawCatalog, names: &'r Index<'r>) -> Builder<'r> {
-        let (catalog, problems, features, currency) = Default::default();
-        Builder { raw, names, catalog, problems, features, currency }
+        let (catalog, taken, problems, features, currency) = Default::default();
+        Builder { raw, names, catalog, taken, problems, features, currency }
     }
 
     fn problem(&mut self, problem: Problem) {
@@ -170,7 +173,7 @@ impl<'r> Builder<'r> {
 
     fn report_duplicates(&mut self) {
         let raw = self.raw;
-        let lists: [(&str, Vec<&Name>); 7] = [
+        let lists: [(&str, Vec<&Name>); 8] = [
             ("placement", raw.placement.iter().map(|one| &one.id).collect()),
             ("campaign", raw.campaign.iter().map(|one| &one.id).collect()),
             ("flight", raw.flight.iter().map(|one| &one.id).collect()),
@@ -178,6 +181,7 @@ impl<'r> Builder<'r> {
             ("template", raw.template.iter().map(|one| &one.id).collect()),
             ("creative", raw.creative.iter().map(|one| &one.id).collect()),
             ("offer", raw.offer.iter().map(|one| &one.id).collect()),
+            ("experiment", raw.experiment.iter().map(|one| &one.id).collect()),
         ];
         for (what, ids) in lists {
             let mut seen = BTreeMap::new();
@@ -276,7 +280,9 @@ impl<'r> Builder<'r> {
         raw.asset.iter().for_each(|asset| self.add_asset(asset));
         raw.template.iter().for_each(|template| self.add_template(template, compiled));
         raw.creative.iter().for_each(|creative| self.add_creative(creative));
+        self.taken = self.lay_out_experiments();
         raw.campaign.iter().for_each(|campaign| self.add_campaign(campaign));
+        self.add_holdout();
         raw.placement.iter().for_each(|placement| self.add_placement(placement));
         let currency = self.currency.take().unwrap_or_default();
         self.catalog.currency = self.text(&currency);

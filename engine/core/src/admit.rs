@@ -18,6 +18,7 @@ use tessera_wire::signal::{
 };
 
 use crate::consent::{Outcome, Reason};
+use crate::experiment::Preview;
 use crate::hash::bucket;
 use crate::signals::{LocalTime, PlacementRequest, RawSignals, Value};
 use crate::standing::Standing;
@@ -37,6 +38,7 @@ pub struct Admitted<'a> {
     // INVARIANT: empty unless counting the visitor's impressions is allowed.
     features: &'a [Option<u32>],
     standing: Standing<'a>,
+    preview: Option<&'a Preview>,
 }
 
 impl<'a> Admitted<'a> {
@@ -94,7 +96,12 @@ impl<'a> Admitted<'a> {
         &self.standing
     }
 
-    /// May the outcome be learned from? Never from children, tests and bots.
+    /// Assignments that a tester wants to look at.
+    pub fn preview(&self) -> Option<&'a Preview> {
+        self.preview
+    }
+
+    /// May the outcome be learned from? Never from children, tests, previews and bots.
     pub fn is_learnable(&self) -> bool {
         self.is_learnable
     }
@@ -126,7 +133,8 @@ pub fn admit<'a>(
         subject: if outcome.gates.covers(Gates::MEASURE_ADS) { raw.subject } else { 0 },
         features: if outcome.gates.covers(Gates::FREQUENCY_CAP) { raw.features } else { &[] },
         standing: Standing::default(),
-        is_learnable: outcome.mode != Mode::Child && !raw.is_test && !is_bot,
+        is_learnable: outcome.mode != Mode::Child && !raw.is_test && raw.preview.is_none() && !is_bot,
+        preview: raw.preview,
     }
 }
 

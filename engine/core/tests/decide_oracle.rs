@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use support::experiments::Wishes;
 use support::oracle::{Bandits, Expected, ExpectedAd, Visitor, propensities};
 use support::world::{Act, COUNTRIES, Campaign, Class, Creative, DEVICES, Flight, Rule, Template, World};
 use support::{Dice, NOW_MS, compiled, loaded, posteriors};
@@ -15,6 +16,7 @@ use tessera_engine_core::admit::{Admitted, admit};
 use tessera_engine_core::budget::Funds;
 use tessera_engine_core::consent::{Outcome, Reason, Regimes};
 use tessera_engine_core::decide::{Ad, Decision, Loss, Note, decide};
+use tessera_engine_core::experiment::Preview;
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
@@ -22,7 +24,7 @@ use tessera_engine_core::snapshot::Snapshot;
 use tessera_engine_core::standing::Standing;
 use tessera_rulevm::{Frame, evaluate, literals_of};
 use tessera_wire::catalog::{Budget, TemplateId};
-use tessera_wire::event::{ArmChoice, Mode};
+use tessera_wire::event::{Arm, ArmChoice, Mode};
 use tessera_wire::posterior::PosteriorTable;
 use tessera_wire::program::{Feature, Polarity, RuleId, Window};
 use tessera_wire::signal::{DEVICE_TYPES, Gates, NUMBER_SCALE};
@@ -65,9 +67,33 @@ struct Ask {
     funds: Vec<Funds>,
     sticky_key: Option<u64>,
     seed: u64,
+    preview: Option<Preview>,
 }
 
 impl Ask {
+    /// Sometimes with wishes for variants of the world's experiments.
+    fn wishing(seed: u64, case: &Case) -> Ask {
+        let mut ask = Ask::of(seed, &case.snapshot);
+        let mut dice = Dice::new(!seed);
+        if dice.percent(80) {
+            return ask;
+        }
+        let wishes = &mut ask.visitor.wishes;
+        wishes.is_held_out = dice.pick(&[None, Some(true), Some(false)]);
+        let mut preview = Preview::new(wishes.is_held_out);
+        for (number, experiment) in case.world.experiments.iter().enumerate() {
+            if dice.percent(40) {
+                let variant = dice.below(experiment.variants.len() as u64) as usize;
+                let names = (format!("e{number}"), format!("v{variant}"));
+                assert!(preview.force(case.snapshot.bundle(), &names.0, &names.1));
+                wishes.variants.push((number, variant));
+            }
+        }
+        assert!(!preview.force(case.snapshot.bundle(), "e0", "nothing"));
+        ask.preview = Some(preview);
+        ask
+    }
+
     fn new(seed: u64) -> Ask {
         let mut dice = Dice::new(seed);
         let gates = dice.pick(&[Gates::ALL, Gates::NONE, Gates(dice_bits(seed)), Gates(dice_bits(!seed))]);
@@ -82,6 +108,7 @@ impl Ask {
             gates,
             seen: None,
             purse: 0,
+            wishes: Wishes::default(),
         };
         let mode = dice.pick(&[Mode::Full, Mode::Partial, Mode::Contextual, Mode::Child]);
         let outcome = Outcome { gates, mode, regimes: Regimes::NONE, reason: Reason::Granted };
@@ -101,6 +128,7 @@ impl Ask {
             funds: Vec::new(),
             sticky_key: dice.percent(50).then_some(seed),
             seed: dice.word(),
+            preview: None,
         }
     }
 
@@ -137,6 +165,7 @@ impl Ask {
             context: &self.context,
             features: &self.features,
             sticky_key: self.sticky_key,
+            preview: self.preview.as_ref(),
             ..RawSignals::default()
         }
     }
@@ -195,6 +224,10 @@ fn found(case: &Case, decision: &Decision<'_>) -> Expected {
         // What is pinned shows in the combination only.
         pins: [None; 8],
         choices: ad.choices.each_ref().map(|one| one.as_ref().map(choice)),
+        exposure: ad.exposure.map(|exposure| {
+            let (experiment, variant) = bundle.exposure_name(exposure);
+            (experiment.to_owned(), variant.to_owned())
+        }),
     };
     Expected {
         tags: decision
@@ -236,7 +269,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
     for number in 0..WORLDS {
         let case = Case::new(number);
         for visitor in 0..VISITORS {
-            let ask = Ask::of(number * 1_000 + visitor, &case.snapshot);
+            let ask = Ask::wishing(number * 1_000 + visitor, &case);
             let admitted = ask.admit(&case.snapshot, &mut frame);
             let names = case.snapshot.bundle().names().templates;
             let bandits = Bandits { names: &names, table: &case.table };
@@ -255,6 +288,8 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
             for (ad, pins) in decision.ads.iter().zip(&pins) {
                 assert_combination(&case, ad, pins);
                 *seen.entry("choices").or_default() += ad.choices.iter().flatten().count();
+                *seen.entry("exposures").or_default() += usize::from(ad.exposure.is_some());
+                *seen.entry("holdouts").or_default() += usize::from(ad.arm == Arm::Holdout);
                 *seen.entry("pins").or_default() += pins.iter().flatten().count();
             }
             *seen.entry("tags").or_default() += decision.notes.len();
@@ -263,7 +298,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
             }
         }
     }
-    for composed in ["choices", "pins", "tags"] {
+    for composed in ["choices", "pins", "tags", "exposures", "holdouts"] {
         assert!(seen[composed] > 500, "{composed}: {seen:?}");
     }
     for code in [
@@ -278,6 +313,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
         "paced_out",
         "unknown_slot",
         "too_many_ads",
+        "holdout",
     ] {
         assert!(seen.contains_key(code), "no decision came to `{code}`: {seen:?}");
     }
@@ -322,6 +358,8 @@ fn a_full_decision_says_so_where_a_house_ad_would_have_stood() {
             offer_caps: Default::default(),
             segments: Vec::new(),
             rules: vec![rule],
+            experiments: Vec::new(),
+            holdout_percent: 0,
         },
         0,
     );
@@ -343,7 +381,7 @@ fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
         let case = Case::new(number);
         let catalog = case.snapshot.bundle().catalog();
         for visitor in 0..VISITORS {
-            let ask = Ask::of(number * 1_000 + visitor, &case.snapshot);
+            let ask = Ask::wishing(number * 1_000 + visitor, &case);
             let admitted = ask.admit(&case.snapshot, &mut frame);
             let explanation = explain(&case.snapshot, &admitted, NOW_MS, ask.seed, &mut scratch);
             let decision = decide(&case.snapshot, &admitted, NOW_MS, ask.seed, &mut scratch);
@@ -364,7 +402,10 @@ fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
                     "{phases:?}"
                 );
                 assert!(phases.last().is_none_or(|last| last.1 == served.len()), "{phases:?}");
-                for ad in ads.iter().filter(|ad| ad.rule.is_some() && ad.creative.is_none()) {
+                for ad in ads
+                    .iter()
+                    .filter(|ad| ad.rule.is_some() && ad.creative.is_none() && ad.exposure.is_none())
+                {
                     let shows = catalog.str(catalog.templates[ad.template.index()].id);
                     let is_told =
                         explained.candidates.iter().any(|one| one.lost.is_none() && one.shows == shows);

@@ -41,6 +41,7 @@ fn catalog(unit: BudgetUnit, (total, daily): (i64, i64), pacing: Pacing) -> Cata
         holdout_ppm: 0,
         holdout_salt: Text::default(),
         control: None,
+        experiments: Span::default(),
         caps: Span::default(),
         budgets: Span::default(),
     };
@@ -71,6 +72,7 @@ fn ad() -> Ad {
         rule: None,
         action: None,
         choices: Default::default(),
+        exposure: None,
         priority: 0,
         arm: Arm::Fixed,
         tier: Tier::Contextual,

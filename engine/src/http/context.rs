@@ -10,6 +10,7 @@ use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, LocalTime};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_rulevm::Frame;
+use tessera_wire::catalog::Catalog;
 
 use crate::budget::WorkerFunds;
 use crate::counters::Shard;
@@ -76,6 +77,12 @@ impl Memory {
             user: UserView::default(),
             funds: WorkerFunds::default(),
         }
+    }
+
+    /// Pays for the ads of the last decision.
+    pub(crate) fn charge(&mut self, catalog: &Catalog) {
+        let Memory { funds, scratch, .. } = self;
+        scratch.ads().iter().for_each(|ad| funds.charge(catalog, ad));
     }
 }
 

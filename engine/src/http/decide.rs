@@ -9,9 +9,7 @@ use tessera_engine_core::consent::OwnConsent;
 use tessera_engine_core::decide::{Ad, Decision, Note, decide};
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::hash::sticky_key;
-use tessera_engine_core::signals::{
-    Behaviour, Device, LocalTime, Money, PlacementRequest, RawSignals, Value,
-};
+use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_engine_core::standing::Standing;
 use tessera_wire::event::{NONE, Remembered, Served};
@@ -23,7 +21,9 @@ use super::answer::Answer;
 use super::context::{Arrival, Enriched, Memory, Responder, Worker};
 use super::notes::{first_of, notes_of};
 use super::problem::Problem;
+use super::remembered::{behaviour_of, midnight_ms, remembered_cart_value};
 use super::request::{self, DecideBody, FreeValues};
+use super::urls::{host_of, origin_of, path_of};
 use super::what_if;
 use crate::counters::Refusal;
 use crate::snapshot_cell::Live;
@@ -46,7 +46,6 @@ impl Responder {
         let live = live.as_ref().ok_or_else(Problem::no_bundle)?;
         let Worker { memory, journal, shard } = worker;
         let memory = memory.get_or_insert_with(|| Memory::new(live));
-        memory.funds.refresh(live.budgets());
         let mut is_logged = true;
         let summary = self.respond(live, arrival, bytes, memory, out, &mut |shown| {
             is_logged &= journal.served(shown.served);
@@ -54,10 +53,6 @@ impl Responder {
                 journal.remembered(remembered);
             }
         })?;
-        if summary.is_charged {
-            let Memory { funds, scratch, .. } = memory;
-            scratch.ads().iter().for_each(|ad| funds.charge(live.bundle().catalog(), ad));
-        }
         if !is_logged {
             shard.unlogged();
         }
@@ -101,10 +96,28 @@ impl Responder {
         out: &mut Vec<u8>,
         emit: &mut dyn FnMut(Shown<'_>),
     ) -> Result<Summary, Problem> {
+        self.decided(live, arrival, body, memory, &mut |decided| {
+            let ads = if decided.is_what_if { 0 } else { decided.answer.decision.ads.len() };
+            (0..ads).for_each(|number| emit(decided.shown(number, number as u16)));
+            decided.answer.encode(out);
+        })
+    }
+
+    /// Decides, and hands over what was decided: whoever takes it says what was shown of it, and in which words.
+    pub(super) fn decided(
+        &self,
+        live: &Live,
+        arrival: &Arrival<'_>,
+        body: &DecideBody<'_>,
+        memory: &mut Memory,
+        take: &mut dyn FnMut(&Decided<'_>),
+    ) -> Result<Summary, Problem> {
         let is_what_if = body.options.is_what_if || body.options.at_time.is_some();
         if body.options.explain || is_what_if {
             self.authorize_explain(arrival)?;
         }
+        let preview = self.preview(live, arrival, body)?;
+        memory.funds.refresh(live.budgets());
         let arrival = &what_if::at_time(arrival, body)?;
         let geography = self.geography.load();
         let enriched = self.enrich(arrival, &body.device, geography.as_deref());
@@ -132,6 +145,7 @@ impl Responder {
             request_key: seed,
             features: &memory.user.features,
             behaviour: behaviour_of(&memory.user, arrival.now_ms),
+            preview: preview.as_ref(),
             ..self.raw_signals(body, &enriched, device, &context, &memory.user)
         };
         let program = live.bundle().program();
@@ -140,16 +154,9 @@ impl Responder {
         let explanation =
             body.options.explain.then(|| explain(live, &admitted, arrival.now_ms, seed, &mut memory.scratch));
         let decision = decide(live, &admitted, arrival.now_ms, seed, &mut memory.scratch);
-        let may_count = admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test;
+        let may_count =
+            admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test && preview.is_none();
         let counted_subject = if may_count { subject } else { 0 };
-        for (number, ad) in decision.ads.iter().enumerate() {
-            if is_what_if {
-                break;
-            }
-            let notes = notes_of(&decision, number);
-            let served = served(live, arrival, &admitted, (ad, number as u16), notes);
-            emit(Shown { served, ad, counted_subject });
-        }
         let answer = Answer {
             responder: self,
             snapshot: live,
@@ -160,9 +167,12 @@ impl Responder {
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
         };
-        answer.encode(out);
-        let is_charged = !is_what_if && !body.options.test;
-        Ok(Summary { is_charged, ..Summary::of(&decision, admitted.mode()) })
+        take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
+        let summary = Summary::of(&decision, admitted.mode());
+        if !is_what_if && !body.options.test && preview.is_none() {
+            memory.charge(live.bundle().catalog());
+        }
+        Ok(summary)
     }
 
     /// Is the caller's key this one? What is compared are hashes, in constant time.
@@ -223,52 +233,40 @@ pub(super) struct Shown<'a> {
     pub(super) served: Served,
     pub(super) ad: &'a Ad,
     /// Whose impressions it adds to; 0 when counting is not allowed.
+    pub(super) counted_subject: u128,
+}
+
+/// A decision that has been made, and everything that an answer to it is written from.
+pub(super) struct Decided<'a> {
+    pub(super) answer: Answer<'a>,
+    random: u128,
     counted_subject: u128,
+    pub(super) is_what_if: bool,
 }
 
-/// The visitor's last local midnight, UTC where the place is not known. Unix milliseconds.
-fn midnight_ms(now_ms: i64, local_time: Option<LocalTime>) -> i64 {
-    const MINUTE_MS: i64 = 60_000;
-    let minutes = match local_time {
-        Some(time) => i64::from(time.hour) * 60 + i64::from(time.minute),
-        None => now_ms.div_euclid(MINUTE_MS).rem_euclid(24 * 60),
-    };
-    (now_ms.div_euclid(MINUTE_MS) - minutes) * MINUTE_MS
-}
-
-fn behaviour_of(user: &UserView, now_ms: i64) -> Behaviour<'_> {
-    let ms = |secs: u32| (secs > 0).then(|| i64::from(secs) * 1_000);
-    Behaviour {
-        cart_abandoned_ms: user.cart_abandoned_ms(now_ms),
-        product_viewed_ms: ms(user.recency.product_viewed_secs),
-        searched_ms: ms(user.recency.searched_secs),
-        price_dropped_ms: ms(user.recency.price_dropped_secs),
-        purchased_ms: ms(user.recency.purchased_secs),
-        purchases: user.purchases,
-        last_viewed: Some(user.last_viewed.as_str()).filter(|product| !product.is_empty()),
+impl Decided<'_> {
+    /// The ad at `index`, for the journal, where it is called `number`.
+    pub(super) fn shown(&self, index: usize, number: u16) -> Shown<'_> {
+        let Answer { snapshot, admitted, decision, now_ms, .. } = &self.answer;
+        let ad = &decision.ads[index];
+        let notes = notes_of(decision, index);
+        let served = served(snapshot, (self.random, *now_ms), admitted, (ad, number), notes);
+        Shown { served, ad, counted_subject: self.counted_subject }
     }
-}
-
-fn remembered_cart_value(user: &UserView) -> Option<Money<'_>> {
-    let cart = user.cart.as_ref()?;
-    let currency = std::str::from_utf8(&cart.currency).ok().filter(|_| cart.currency != [0; 3])?;
-    Some(Money { micros: cart.value_micros, currency })
 }
 
 /// What the counters want to know of a decision.
 pub(super) struct Summary {
-    tier: tessera_wire::event::Tier,
-    mode: tessera_wire::event::Mode,
+    pub(super) tier: tessera_wire::event::Tier,
+    pub(super) mode: tessera_wire::event::Mode,
     ads: usize,
     empty: usize,
-    /// Do its ads cost anything? Tests and what-ifs are free.
-    is_charged: bool,
 }
 
 impl Summary {
     fn of(decision: &Decision<'_>, mode: tessera_wire::event::Mode) -> Summary {
         let empty = decision.placements.iter().filter(|placement| placement.ads == 0).count();
-        Summary { tier: decision.tier, mode, ads: decision.ads.len(), empty, is_charged: true }
+        Summary { tier: decision.tier, mode, ads: decision.ads.len(), empty }
     }
 }
 
@@ -337,16 +335,16 @@ fn context_of<'a>(body: &'a DecideBody<'a>) -> FreeValues<'a> {
 
 fn served(
     snapshot: &Snapshot,
-    arrival: &Arrival<'_>,
+    (decision_id, at_ms): (u128, i64),
     admitted: &tessera_engine_core::admit::Admitted<'_>,
     (ad, number): (&Ad, u16),
     notes: &[Note],
 ) -> Served {
     let template = &snapshot.bundle().catalog().templates[ad.template.index()];
     Served {
-        decision_id: arrival.random,
+        decision_id,
         ad: number,
-        at_ms: arrival.now_ms,
+        at_ms,
         generation: snapshot.bundle().generation(),
         posterior_generation: snapshot.posterior_generation(),
         placement: ad.placement.0,
@@ -368,6 +366,7 @@ fn served(
             Note::Tag(number) => Some(number),
             Note::Variant(_) => None,
         }),
+        exposure: ad.exposure,
         arm: ad.arm,
         tier: ad.tier,
         mode: admitted.mode(),
@@ -375,46 +374,5 @@ fn served(
         propensity: ad.propensity,
         is_learnable: admitted.is_learnable(),
         subject: admitted.subject(),
-    }
-}
-
-/// `scheme://authority` of a URL.
-fn origin_of(url: &str) -> Option<&str> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let is_plain = !authority.is_empty() && !authority.contains('@');
-    is_plain.then(|| &url[..scheme.len() + 3 + authority.len()])
-}
-
-/// The path of a URL or of a bare path, without query and fragment.
-fn path_of(url: &str) -> Option<&str> {
-    let rest = match origin_of(url) {
-        Some(origin) => &url[origin.len()..],
-        None if url.starts_with('/') => url,
-        None => return None,
-    };
-    let path = rest.split(['?', '#']).next()?;
-    Some(if path.is_empty() { "/" } else { path })
-}
-
-fn host_of(url: &str) -> Option<&str> {
-    let (_, authority) = origin_of(url)?.split_once("://")?;
-    authority.split(':').next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_cut_to_what_rules_may_see() {
-        let url = "https://shop.example:8443/shoes/red?user=7#top";
-        assert_eq!(origin_of(url), Some("https://shop.example:8443"));
-        assert_eq!(path_of(url), Some("/shoes/red"));
-        assert_eq!(host_of(url), Some("shop.example"));
-        assert_eq!(path_of("https://shop.example"), Some("/"));
-        assert_eq!(path_of("/a?b"), Some("/a"));
-        assert_eq!(origin_of("https://user:secret@shop.example/"), None);
-        assert_eq!(path_of("javascript:alert(1)"), None);
     }
 }

@@ -18,10 +18,13 @@ pub(crate) mod events;
 mod explanation;
 mod json;
 mod notes;
+mod preview;
 pub(crate) mod problem;
+mod remembered;
 pub(crate) mod request;
 pub(crate) mod router;
 #[cfg(test)]
 mod testing;
 pub(crate) mod touch;
+mod urls;
 mod what_if;

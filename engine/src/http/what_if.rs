@@ -21,7 +21,6 @@ impl Responder {
         let live = self.snapshots.load();
         let live = live.as_ref().ok_or_else(Problem::no_bundle)?;
         let memory = worker.memory.get_or_insert_with(|| Memory::new(live));
-        memory.funds.refresh(live.budgets());
         let mut body = request::parse(bytes)?;
         body.options.explain = true;
         body.options.is_what_if = true;

@@ -31,6 +31,7 @@ impl Builder<'_> {
         let budgets = self.add_campaign_budgets(raw, flights);
         let subject = FeatureSubject::Campaign(CampaignId(self.catalog.campaigns.len() as u32));
         let caps = self.add_caps(&raw.id, subject, &raw.caps);
+        let experiments = self.add_experiments(raw);
         let salt = format!("holdout:{}", raw.id.get_ref());
         let campaign = Campaign {
             id: self.text(raw.id.get_ref()),
@@ -43,8 +44,16 @@ impl Builder<'_> {
             control: control.map(CreativeId),
             caps,
             budgets,
+            experiments,
         };
         self.catalog.campaigns.push(campaign);
+    }
+
+    /// Visitors to whom no campaign is personalised.
+    pub(super) fn add_holdout(&mut self) {
+        let share = self.raw.holdout.as_ref();
+        self.catalog.holdout_ppm = share.map_or(0, |share| self.read(share, value::parts_per_million));
+        self.catalog.holdout_salt = self.text("holdout");
     }
 
     /// The holdout is compared with the campaign's other visitors, so its control must be the campaign's own.

@@ -5,7 +5,7 @@
 
 use tessera_engine_core::admit::Admitted;
 use tessera_engine_core::decide::Loss;
-use tessera_engine_core::hash::{below, bucket, draw};
+use tessera_engine_core::hash::{below, draw};
 use tessera_engine_core::model::{Context, score_by_definition};
 use tessera_engine_core::signals::PlacementRequest;
 use tessera_wire::event::{Arm, Mode, TemplateNames, Tier};
@@ -13,6 +13,7 @@ use tessera_wire::posterior::{Layout, PosteriorTable, TemplateModel};
 use tessera_wire::signal::Gates;
 
 use super::NOW_MS;
+use super::experiments::{Assigned, StandIn, Wishes};
 use super::world::{Act, Cap, Class, Cond, Field, PLACEMENTS, Rule, World};
 
 /// A visitor to a made-up world: what is true of them, granted or not.
@@ -30,6 +31,7 @@ pub(crate) struct Visitor {
     pub(crate) seen: Option<u64>,
     /// What says how much budgets have at hand.
     pub(crate) purse: u64,
+    pub(crate) wishes: Wishes,
 }
 
 impl Visitor {
@@ -77,6 +79,8 @@ pub(crate) struct ExpectedAd {
     pub(crate) pins: [Option<usize>; 8],
     /// The arms of bandits in it: of what is shown, of the offer, of a pin.
     pub(crate) choices: [Option<Choice>; 3],
+    /// Experiment and variant.
+    pub(crate) exposure: Option<(String, String)>,
 }
 
 /// An arm of a bandit, with how likely it was.
@@ -312,7 +316,10 @@ impl World {
             let loss = match slot {
                 None => Some(Loss::UnknownSlot),
                 Some(slot) => {
-                    let place = PlaceToFill { slot, request, bandits, seed: draw(seed, number as u64) };
+                    let key = admitted.sticky_key().unwrap_or(seed);
+                    let wishes = &visitor.wishes;
+                    let seed = draw(seed, number as u64);
+                    let place = PlaceToFill { slot, request, bandits, seed, key, wishes };
                     self.fill(visitor, admitted, &place, &mut expected.ads, &mut tags)
                 }
             };
@@ -331,7 +338,7 @@ impl World {
         tags: &mut Vec<String>,
     ) -> Option<Loss> {
         let speaking = self.speaking(visitor, place.slot);
-        let done = |rule: &Rule, act: &Act| self.done(visitor, admitted, place, rule, act);
+        let done = |rule: &Rule, act: &Act| self.done(visitor, place, rule, act);
         let effects = speaking.iter().flat_map(|(_, rule, acts)| acts.iter().map(|act| done(rule, act)));
         let mut offers = effects.filter_map(|(act, choice)| Some((offered(&act)?, choice)));
         let offer = offers.find(|(offer, _)| self.may_give(visitor, *offer, ads));
@@ -363,7 +370,7 @@ impl World {
                         _ => continue,
                     };
                     let (by, named) = ((*number, *rule), (template, creative));
-                    let stage = match self.stage(visitor, admitted, place, by, named, (ads, first)) {
+                    let stage = match self.stage(visitor, place, by, named, (ads, first)) {
                         Ok(stage) => stage,
                         Err(lost) => {
                             loss = loss.or(Some(lost));
@@ -371,7 +378,7 @@ impl World {
                         }
                     };
                     if ads.len() == 100 {
-                        return (shown == 0).then_some(Loss::TooManyAds);
+                        return (ads.len() == first).then_some(Loss::TooManyAds);
                     }
                     let offer = offer.clone().filter(|(offer, _)| self.may_give(visitor, *offer, ads));
                     ads.push(self.staged(visitor, admitted, place.slot, stage, choice, offer, &pins));
@@ -388,7 +395,6 @@ impl World {
     fn stage<'w>(
         &self,
         visitor: &Visitor,
-        admitted: &Admitted<'_>,
         place: &PlaceToFill<'_>,
         (number, rule): (usize, &'w Rule),
         named: (usize, Option<usize>),
@@ -399,12 +405,23 @@ impl World {
         if ads[first..].iter().any(repeats) {
             return Err(Loss::LowerPriority);
         }
-        let is_held_out = rule.class != Class::Fallback && self.is_held_out(campaign, admitted, place);
-        let creative = if is_held_out { self.campaigns[campaign].control } else { named.1 };
-        let template = creative.map_or(named.0, |creative| self.creatives[creative].template);
+        let ((template, creative, assigned), flight) = self.carried(visitor, place, rule, named, ads)?;
+        Ok(Stage { number, rule, template, creative, flight, assigned })
+    }
+
+    /// What stands in for what a rule names, and the flight that carries it; both must be eligible.
+    fn carried(
+        &self,
+        visitor: &Visitor,
+        place: &PlaceToFill<'_>,
+        rule: &Rule,
+        named: (usize, Option<usize>),
+        ads: &[ExpectedAd],
+    ) -> Result<(StandIn, String), Loss> {
         self.flight_of(visitor, named, place, ads)?;
-        let flight = self.flight_of(visitor, (template, creative), place, ads)?;
-        Ok(Stage { number, rule, template, creative, flight, is_held_out })
+        let shown = self.stand_in(named, rule.class, place.key, place.wishes).ok_or(Loss::Holdout)?;
+        let flight = self.flight_of(visitor, (shown.0, shown.1), place, ads)?;
+        Ok((shown, flight))
     }
 
     #[allow(clippy::too_many_arguments, reason = "an oracle is told everything")]
@@ -418,14 +435,21 @@ impl World {
         offer: Option<(u32, Option<Choice>)>,
         reached: &[(usize, usize, Option<Choice>)],
     ) -> ExpectedAd {
-        let Stage { number, rule, template, creative, flight, is_held_out } = shown;
+        let Stage { number, rule, template, creative, flight, assigned } = shown;
+        let is_held_out = assigned == Assigned::HeldOut;
         let (pins, pinned_by) =
             if creative.is_none() { self.pins_for(template, reached) } else { Default::default() };
         let offer = offer.filter(|_| !is_held_out);
         let offered_by = offer.as_ref().and_then(|(_, choice)| choice.clone());
         ExpectedAd {
             pins,
-            choices: [choice.filter(|_| !is_held_out), offered_by, pinned_by],
+            choices: [choice.filter(|_| !self.is_replaced(assigned)), offered_by, pinned_by],
+            exposure: match assigned {
+                Assigned::Exposed(experiment, variant) => {
+                    Some((format!("e{experiment}"), format!("v{variant}")))
+                }
+                _ => None,
+            },
             placement: slot as u32,
             template: template as u32,
             flight: Some(flight),
@@ -461,6 +485,7 @@ impl World {
             tier: Tier::Default,
             pins: [None; 8],
             choices: [None, None, None],
+            exposure: None,
             context: self.context(visitor, template),
         });
         None
@@ -470,26 +495,19 @@ impl World {
     fn done(
         &self,
         visitor: &Visitor,
-        admitted: &Admitted<'_>,
         place: &PlaceToFill<'_>,
         rule: &Rule,
         act: &Act,
     ) -> (Act, Option<Choice>) {
         let Act::Bandit(name, arms) = act else { return (act.clone(), None) };
         let may = |arm: &Act| {
-            let (template, creative) = match arm {
+            let named = match arm {
                 Act::Template(template) => (*template, None),
                 Act::Creative(creative) => (self.creatives[*creative].template, Some(*creative)),
                 Act::Offer(offer) => return self.may_give(visitor, *offer as u32, &[]),
                 _ => return true,
             };
-            let campaign = self.templates[template].campaign;
-            let is_held_out = rule.class != Class::Fallback && self.is_held_out(campaign, admitted, place);
-            let control = if is_held_out { self.campaigns[campaign].control } else { creative };
-            let stands_in = control.map_or(template, |creative| self.creatives[creative].template);
-            [(template, creative), (stands_in, control)]
-                .into_iter()
-                .all(|one| self.flight_of(visitor, one, place, &[]).is_ok())
+            self.carried(visitor, place, rule, named, &[]).is_ok()
         };
         let able = arms.iter().enumerate().filter(|(_, arm)| may(arm));
         let able: Vec<(usize, String)> = able.map(|(number, arm)| (number, label(arm))).collect();
@@ -521,11 +539,6 @@ impl World {
         (pins, by)
     }
 
-    fn is_held_out(&self, campaign: usize, admitted: &Admitted<'_>, place: &PlaceToFill<'_>) -> bool {
-        let key = admitted.sticky_key().unwrap_or(place.seed);
-        bucket(&format!("holdout:c{campaign}"), key) < self.campaigns[campaign].holdout_percent * 10_000
-    }
-
     /// The combination number of a fixed creative.
     pub(crate) fn combination(&self, creative: u32) -> u32 {
         let creative = &self.creatives[creative as usize];
@@ -541,7 +554,7 @@ struct Stage<'w> {
     template: usize,
     creative: Option<usize>,
     flight: String,
-    is_held_out: bool,
+    assigned: Assigned,
 }
 
 struct PlaceToFill<'a> {
@@ -549,6 +562,9 @@ struct PlaceToFill<'a> {
     request: &'a PlacementRequest<'a>,
     bandits: &'a Bandits<'a>,
     seed: u64,
+    /// Whose assignments these are: the visitor's where identifiers may be read, else the request's.
+    key: u64,
+    wishes: &'a Wishes,
 }
 
 fn note(

@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::experiments::{Experiment, experiments, write_experiment};
 use super::{Dice, NOW_MS};
 
 pub(crate) const COUNTRIES: [&str; 4] = ["RO", "DE", "US", "FR"];
@@ -143,6 +144,8 @@ pub(crate) struct World {
     pub(crate) offer_caps: [Vec<Cap>; 3],
     pub(crate) segments: Vec<Cond>,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) experiments: Vec<Experiment>,
+    pub(crate) holdout_percent: u32,
 }
 
 impl Template {
@@ -195,13 +198,24 @@ impl World {
         let houses =
             (0..PLACEMENTS).map(|_| dice.percent(50).then(|| dice.below(creatives.len() as u64) as usize));
         let houses = houses.collect();
+        let experiments = experiments(&mut dice, campaigns, &templates, &creatives);
         let campaigns =
             (0..campaigns).map(|number| campaign(&mut dice, number, &templates, &creatives)).collect();
         let segments =
             vec![cond(&mut dice, 1, true, 0), cond(&mut dice, 2, true, 1), Cond::Club(vec!["gold"])];
+        let holdout_percent = dice.pick(&[0, 0, 0, 20]);
         let offer_caps = std::array::from_fn(|_| caps(&mut dice));
-        let rules = Vec::new();
-        let mut world = World { campaigns, templates, creatives, houses, offer_caps, segments, rules };
+        let mut world = World {
+            campaigns,
+            templates,
+            creatives,
+            houses,
+            offer_caps,
+            segments,
+            rules: Vec::new(),
+            experiments,
+            holdout_percent,
+        };
         if seed.is_multiple_of(2) {
             world.lift_limits();
         }
@@ -316,7 +330,7 @@ impl World {
     }
 
     fn catalog(&self) -> String {
-        let mut out = String::new();
+        let mut out = format!("holdout = \"{}%\"\n", self.holdout_percent);
         for (number, house) in self.houses.iter().enumerate() {
             let house = house.map_or(String::new(), |house| format!("house = \"cr{house}\"\n"));
             let _ = write!(out, "[[placement]]\nid = \"p{number}\"\n{house}");
@@ -330,6 +344,9 @@ impl World {
         }
         for (number, campaign) in self.campaigns.iter().enumerate() {
             write_campaign(&mut out, number, campaign);
+        }
+        for (number, experiment) in self.experiments.iter().enumerate() {
+            write_experiment(&mut out, number, experiment);
         }
         for (number, template) in self.templates.iter().enumerate() {
             write_template(&mut out, number, template);
@@ -385,7 +402,8 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
         (0..creatives.len()).filter(|one| templates[creatives[*one].template].campaign == number).collect();
     let holdout_percent = dice.pick(&[0, 0, 10, 50, 100]);
     let (caps, limits) = (caps(dice), limits(dice));
-    let (is_active, control) = (dice.percent(90), Some(dice.pick(&own)));
+    let control = (holdout_percent > 0 || dice.percent(60)).then(|| dice.pick(&own));
+    let is_active = dice.percent(90);
     Campaign { is_active, flights, holdout_percent, control, caps, limits }
 }
 
@@ -570,7 +588,7 @@ fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
 }
 
 /// An instant within the day of [`NOW_MS`].
-fn instant(at_ms: i64) -> String {
+pub(crate) fn instant(at_ms: i64) -> String {
     let day_ms = at_ms - (NOW_MS - 43_200_000);
     let (secs, millis) = (day_ms / 1_000, day_ms % 1_000);
     format!("2026-11-20T{:02}:{:02}:{:02}.{millis:03}Z", secs / 3_600, secs / 60 % 60, secs % 60)
