@@ -17,6 +17,8 @@ pub struct Files {
     pub posteriors: PathBuf,
     /// The location database; `None` leaves every country unknown.
     pub geo: Option<PathBuf>,
+    /// Kill switches.
+    pub switches: PathBuf,
 }
 
 /// Everything an engine needs to know.

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwapOption, Guard};
 use tessera_engine_core::bundle::LoadedBundle;
 use tessera_engine_core::snapshot::Snapshot;
+use tessera_engine_core::switches::Switches;
 use tessera_wire::posterior::PosteriorTable;
+use tessera_wire::switches;
 
 use crate::budget::{Books, Table};
 use crate::journal::Announcer;
@@ -16,11 +18,12 @@ use crate::server::now_ms;
 use crate::user_store::{CountPlan, UserStore};
 
 /// A snapshot and what it reads of visitors: one value, so that a request sees both of one bundle.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Live {
     snapshot: Snapshot,
     plan: Arc<CountPlan>,
     budgets: Arc<Table>,
+    switches: Arc<Switches>,
 }
 
 impl Live {
@@ -28,7 +31,12 @@ impl Live {
     pub fn new(snapshot: Snapshot, users: &UserStore) -> Live {
         let bundle = snapshot.bundle();
         let plan = Arc::new(CountPlan::new(bundle.program().program(), bundle.source(), &users.keys));
-        Live { snapshot, plan, budgets: Arc::default() }
+        Live { snapshot, plan, budgets: Arc::default(), switches: Arc::default() }
+    }
+
+    /// What of the bundle is switched off.
+    pub(crate) fn switches(&self) -> &Switches {
+        &self.switches
     }
 
     /// Where workers take what they spend of the bundle's budgets.
@@ -63,6 +71,7 @@ pub struct SnapshotCell {
 #[derive(Default)]
 struct Publishing {
     table: PosteriorTable,
+    switches: switches::Switches,
     retired: Vec<Arc<Live>>,
     announcer: Option<Announcer>,
 }
@@ -97,7 +106,19 @@ impl SnapshotCell {
         if let Some(books) = &self.books {
             live.budgets = books.prepare(live.bundle().catalog(), now_ms());
         }
+        live.switches = Arc::new(Switches::new(&publishing.switches, live.bundle().catalog()));
         self.replace(live, &mut publishing);
+    }
+
+    /// Switches off what the file says, and everything else on. It is kept for the next bundle too.
+    pub fn publish_switches(&self, switches: switches::Switches) {
+        let mut publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        publishing.switches = switches;
+        if let Some(live) = self.live.load_full() {
+            let switches = Arc::new(Switches::new(&publishing.switches, live.bundle().catalog()));
+            let live = Live { switches, ..Live::clone(&live) };
+            self.replace(live, &mut publishing);
+        }
     }
 
     /// Makes a posterior table live. It is kept for the next bundle too.
@@ -107,9 +128,9 @@ impl SnapshotCell {
         let live = self.live.load_full();
         if let Some(live) = live {
             let snapshot = Snapshot::new(live.shared_bundle(), &publishing.table);
-            let (plan, budgets) = (Arc::clone(&live.plan), Arc::clone(&live.budgets));
+            let replacement = Live { snapshot, ..Live::clone(&live) };
             drop(live);
-            self.replace(Live { snapshot, plan, budgets }, &mut publishing);
+            self.replace(replacement, &mut publishing);
         }
     }
 

@@ -32,7 +32,7 @@ pub enum Loss {
     RuleFalse,
     /// A rule suppresses ads here.
     Suppressed,
-    /// The campaign is switched off.
+    /// The campaign is switched off, or a kill switch holds it, its template or creative back.
     KillSwitch,
     /// No flight runs now.
     OutsideSchedule,

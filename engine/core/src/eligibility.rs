@@ -15,17 +15,52 @@
 //! allocation.
 
 use tessera_wire::catalog::{BudgetId, Campaign, CreativeId, Flight, FlightId, OfferId, TemplateId};
-use tessera_wire::program::Span;
+use tessera_wire::program::{RuleClass, Span};
 
 use crate::budget::{charges, cost, ids};
 use crate::decide::{Ad, Loss};
 use crate::hash::{below, draw};
-use crate::place::Place;
+use crate::place::{Candidate, Place};
 
 /// Streams of budgets begin here; those of a placement's ads and bandits are below.
 const STREAM_BUDGETS: u64 = 1 << 40;
 
 impl Place<'_> {
+    /// The flight that carries this candidate, beside what the decision shows `already`. What would really be shown must
+    /// be eligible, too: the control of a campaign may have another size than the template it stands in for.
+    ///
+    /// # Errors
+    /// Why it cannot be shown.
+    pub(crate) fn eligible(
+        &self,
+        candidate: Candidate,
+        class: RuleClass,
+        already: &[Ad],
+    ) -> Result<FlightId, Loss> {
+        let flight = self.flight_for(candidate.template, candidate.creative, already)?;
+        let shown = self.shown(candidate, class)?;
+        if (shown.template, shown.creative) == (candidate.template, candidate.creative) {
+            return Ok(flight);
+        }
+        self.flight_for(shown.template, shown.creative, already)
+    }
+
+    /// A campaign shows at most once per placement, so that several ads differ.
+    pub(crate) fn contend(
+        &self,
+        candidate: Candidate,
+        class: RuleClass,
+        first_ad: usize,
+        already: &[Ad],
+    ) -> Result<FlightId, Loss> {
+        let templates = &self.catalog().templates;
+        let campaign = templates[candidate.template.index()].campaign;
+        if already[first_ad..].iter().any(|ad| templates[ad.template.index()].campaign == campaign) {
+            return Err(Loss::LowerPriority);
+        }
+        self.eligible(candidate, class, already)
+    }
+
     /// The flight under which this may be shown now, beside what is shown `already`.
     ///
     /// # Errors
@@ -39,7 +74,7 @@ impl Place<'_> {
         let catalog = self.catalog();
         let spec = &catalog.templates[template.index()];
         let campaign = &catalog.campaigns[spec.campaign.index()];
-        if !campaign.is_active {
+        if !campaign.is_active || !self.is_switched_on(template, creative) {
             return Err(Loss::KillSwitch);
         }
         let flights = campaign.flights.of(&catalog.flights);
@@ -63,6 +98,12 @@ impl Place<'_> {
         self.flight_loss(first, campaign, already).map_or(Ok(first), |loss| {
             running.find(|flight| self.flight_loss(*flight, campaign, already).is_none()).ok_or(loss)
         })
+    }
+
+    /// Is nothing of it switched off?
+    pub(crate) fn is_switched_on(&self, template: TemplateId, creative: Option<CreativeId>) -> bool {
+        let switches = self.admitted.standing().switches;
+        switches.is_none_or(|switches| switches.allow(self.catalog(), template, creative))
     }
 
     /// Why a running flight cannot carry an ad, if so.

@@ -31,3 +31,4 @@ mod select_arm;
 pub mod signals;
 pub mod snapshot;
 pub mod standing;
+pub mod switches;

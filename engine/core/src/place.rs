@@ -44,9 +44,9 @@ pub(crate) struct Candidate {
 
 /// What a candidate comes to for this visitor: itself, its campaign's control, or a variant of an experiment.
 #[derive(Clone, Copy)]
-struct Shown {
-    template: TemplateId,
-    creative: Option<CreativeId>,
+pub(crate) struct Shown {
+    pub(crate) template: TemplateId,
+    pub(crate) creative: Option<CreativeId>,
     is_held_out: bool,
     /// Does it stand in for what the rule names?
     is_replaced: bool,
@@ -175,7 +175,7 @@ impl Place<'_> {
 
     /// The holdout sees the control and experiments their variants; fallback rules are nobody's experiment. An error when
     /// the visitor is to see nothing of the campaign.
-    fn shown(&self, candidate: Candidate, class: RuleClass) -> Result<Shown, Loss> {
+    pub(crate) fn shown(&self, candidate: Candidate, class: RuleClass) -> Result<Shown, Loss> {
         let Candidate { template, creative, .. } = candidate;
         let itself = Shown { template, creative, is_held_out: false, is_replaced: false, exposure: None };
         if class == RuleClass::Fallback {
@@ -211,41 +211,6 @@ impl Place<'_> {
     /// The variant that a candidate would be shown under.
     pub(crate) fn exposure_of(&self, candidate: Candidate, class: RuleClass) -> Option<Exposure> {
         self.shown(candidate, class).ok()?.exposure
-    }
-
-    /// The flight that carries this candidate, beside what the decision shows `already`. What would really be shown must
-    /// be eligible, too: the control of a campaign may have another size than the template it stands in for.
-    ///
-    /// # Errors
-    /// Why it cannot be shown.
-    pub(crate) fn eligible(
-        &self,
-        candidate: Candidate,
-        class: RuleClass,
-        already: &[Ad],
-    ) -> Result<FlightId, Loss> {
-        let flight = self.flight_for(candidate.template, candidate.creative, already)?;
-        let shown = self.shown(candidate, class)?;
-        if (shown.template, shown.creative) == (candidate.template, candidate.creative) {
-            return Ok(flight);
-        }
-        self.flight_for(shown.template, shown.creative, already)
-    }
-
-    /// A campaign shows at most once per placement, so that several ads differ.
-    fn contend(
-        &self,
-        candidate: Candidate,
-        class: RuleClass,
-        first_ad: usize,
-        already: &[Ad],
-    ) -> Result<FlightId, Loss> {
-        let templates = &self.catalog().templates;
-        let campaign = templates[candidate.template.index()].campaign;
-        if already[first_ad..].iter().any(|ad| templates[ad.template.index()].campaign == campaign) {
-            return Err(Loss::LowerPriority);
-        }
-        self.eligible(candidate, class, already)
     }
 
     /// The offer of the first matching rule that may give one. Fallback rules give theirs too: an offer is not a fill.
@@ -320,6 +285,9 @@ impl Place<'_> {
             return Err(Loss::TooManyAds);
         }
         let creative = &catalog.creatives[house.index()];
+        if !self.is_switched_on(creative.template, Some(house)) {
+            return Err(Loss::KillSwitch);
+        }
         let context = self.context(&catalog.templates[creative.template.index()], scratch);
         scratch.ads.push(Ad {
             placement,

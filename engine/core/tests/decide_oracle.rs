@@ -22,12 +22,14 @@ use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_engine_core::standing::Standing;
+use tessera_engine_core::switches::Switches;
 use tessera_rulevm::{Frame, evaluate, literals_of};
 use tessera_wire::catalog::{Budget, TemplateId};
 use tessera_wire::event::{Arm, ArmChoice, Mode};
 use tessera_wire::posterior::PosteriorTable;
 use tessera_wire::program::{Feature, Polarity, RuleId, Window};
 use tessera_wire::signal::{DEVICE_TYPES, Gates, NUMBER_SCALE};
+use tessera_wire::switches::{self, Off};
 
 const WORLDS: u64 = 400;
 const VISITORS: u64 = 40;
@@ -65,6 +67,7 @@ struct Ask {
     placements: Vec<PlacementRequest<'static>>,
     features: Vec<Option<u32>>,
     funds: Vec<Funds>,
+    switches: Option<Switches>,
     sticky_key: Option<u64>,
     seed: u64,
     preview: Option<Preview>,
@@ -108,6 +111,7 @@ impl Ask {
             gates,
             seen: None,
             purse: 0,
+            off: Vec::new(),
             wishes: Wishes::default(),
         };
         let mode = dice.pick(&[Mode::Full, Mode::Partial, Mode::Contextual, Mode::Child]);
@@ -126,6 +130,7 @@ impl Ask {
             placements: placements(&mut dice),
             features: Vec::new(),
             funds: Vec::new(),
+            switches: None,
             sticky_key: dice.percent(50).then_some(seed),
             seed: dice.word(),
             preview: None,
@@ -149,6 +154,16 @@ impl Ask {
             Funds { available, entry_ppm }
         };
         ask.funds = catalog.budgets.iter().map(funds).collect();
+        let mut dice = Dice::new(seed ^ 0x0FF);
+        if dice.percent(10) {
+            let mut off = Off { everything: dice.percent(10), ..Off::default() };
+            off.campaigns.extend(dice.percent(50).then(|| "c0".to_owned()));
+            off.templates.extend(dice.percent(50).then(|| "t1".to_owned()));
+            off.creatives.extend(dice.percent(50).then(|| format!("cr{}", dice.below(4))));
+            ask.visitor.off = [&off.campaigns[..], &off.templates[..], &off.creatives[..]].concat();
+            ask.visitor.off.extend(off.everything.then(|| "everything".to_owned()));
+            ask.switches = Some(Switches::new(&switches::Switches { off }, catalog));
+        }
         ask
     }
 
@@ -173,7 +188,7 @@ impl Ask {
     fn admit<'a>(&'a self, snapshot: &Snapshot, frame: &'a mut Frame) -> Admitted<'a> {
         let program = snapshot.bundle().program();
         let admitted = admit(program, &self.raw(), &self.placements, &self.outcome, NOW_MS, frame);
-        admitted.with_standing(Standing { funds: &self.funds })
+        admitted.with_standing(Standing { funds: &self.funds, switches: self.switches.as_ref() })
     }
 }
 

@@ -75,6 +75,16 @@ impl AdminState {
             &format!("bundle_info{{version=\"{}\",hash=\"{hash}\"}}", snapshot.bundle().generation()),
             1,
         );
+        family(
+            out,
+            "switched_off",
+            "gauge",
+            "What kill switches hold back, and names that the bundle does not have.",
+        );
+        let what = ["everything", "campaigns", "templates", "creatives", "unknown"];
+        for (what, count) in what.into_iter().zip(snapshot.switches().counts()) {
+            line(out, &format!("switched_off{{what=\"{what}\"}}"), count as u64);
+        }
         family(out, "posterior_generation", "gauge", "Generation of the live posterior table.");
         line(out, "posterior_generation", snapshot.posterior_generation());
         if snapshot.posterior_made_at_ms() > 0 {

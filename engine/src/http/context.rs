@@ -79,10 +79,11 @@ impl Memory {
         }
     }
 
-    /// Pays for the ads of the last decision.
-    pub(crate) fn charge(&mut self, catalog: &Catalog) {
+    /// Pays for the ads of the last decision, unless they are free.
+    pub(crate) fn charge_unless(&mut self, is_free: bool, catalog: &Catalog) {
         let Memory { funds, scratch, .. } = self;
-        scratch.ads().iter().for_each(|ad| funds.charge(catalog, ad));
+        let ads = if is_free { &[] } else { scratch.ads() };
+        ads.iter().for_each(|ad| funds.charge(catalog, ad));
     }
 }
 

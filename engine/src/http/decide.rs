@@ -148,9 +148,10 @@ impl Responder {
             preview: preview.as_ref(),
             ..self.raw_signals(body, &enriched, device, &context, &memory.user)
         };
-        let program = live.bundle().program();
-        let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame);
-        let admitted = admitted.with_standing(Standing { funds: memory.funds.all() });
+        let (program, funds) = (live.bundle().program(), memory.funds.all());
+        let standing = Standing { funds, switches: Some(live.switches()) };
+        let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame)
+            .with_standing(standing);
         let explanation =
             body.options.explain.then(|| explain(live, &admitted, arrival.now_ms, seed, &mut memory.scratch));
         let decision = decide(live, &admitted, arrival.now_ms, seed, &mut memory.scratch);
@@ -169,9 +170,8 @@ impl Responder {
         };
         take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
         let summary = Summary::of(&decision, admitted.mode());
-        if !is_what_if && !body.options.test && preview.is_none() {
-            memory.charge(live.bundle().catalog());
-        }
+        let is_free = is_what_if || body.options.test || preview.is_some();
+        memory.charge_unless(is_free, live.bundle().catalog());
         Ok(summary)
     }
 

@@ -13,6 +13,9 @@ use tessera_engine_core::consent::{DefaultRegime, GpcScope, Policy};
 use super::ConfigError;
 use super::resolve::Resolved;
 
+/// Kill switches, in the data directory.
+const SWITCHES_FILE: &str = "switches.json";
+
 /// Everything that can be configured.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -96,6 +99,11 @@ impl Config {
         self.data_dir.join("analytics.sqlite")
     }
 
+    /// The kill switches.
+    pub(crate) fn switches_path(&self) -> PathBuf {
+        self.data_dir.join(SWITCHES_FILE)
+    }
+
     /// The posterior table.
     pub(crate) fn posterior_path(&self) -> PathBuf {
         self.data_dir.join("posteriors.tspt")
@@ -122,6 +130,7 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
             bundle,
             posteriors: data_dir.join("posteriors.tspt"),
             geo: optional(resolved, "engine.geo_database").map(PathBuf::from),
+            switches: data_dir.join(SWITCHES_FILE),
         },
         journal_directory: data_dir.join("journal"),
         budget_directory: data_dir.join("budgets"),

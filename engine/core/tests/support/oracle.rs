@@ -31,6 +31,8 @@ pub(crate) struct Visitor {
     pub(crate) seen: Option<u64>,
     /// What says how much budgets have at hand.
     pub(crate) purse: u64,
+    /// Text ids of what is switched off, `everything` among them.
+    pub(crate) off: Vec<String>,
     pub(crate) wishes: Wishes,
 }
 
@@ -49,6 +51,18 @@ impl Visitor {
         let entry = [0, 1_000_000, 1_000_000, 500_000][(word >> 8) as usize % 4];
         // Ads cost half a euro to three and a half per thousand.
         (if id.ends_with("money") { ads * 1_000_000 } else { ads }, entry)
+    }
+
+    /// Is something of it switched off?
+    fn finds_off(&self, campaign: usize, template: usize, creative: Option<usize>) -> bool {
+        let creative = creative.map(|creative| format!("cr{creative}"));
+        let names = [
+            Some("everything".to_owned()),
+            Some(format!("c{campaign}")),
+            Some(format!("t{template}")),
+            creative,
+        ];
+        names.iter().flatten().any(|name| self.off.contains(name))
     }
 
     /// Is the thing capped, of which the decision shows so many already?
@@ -222,7 +236,7 @@ impl World {
         let template = &self.templates[number];
         let campaign = &self.campaigns[template.campaign];
         let fits = |(width, height): &(u32, u32)| template.size.0 == 0 || template.size == (*width, *height);
-        if !campaign.is_active {
+        if !campaign.is_active || visitor.finds_off(template.campaign, number, creative) {
             return Err(Loss::KillSwitch);
         }
         let flights = campaign.flights.iter().enumerate();
@@ -469,6 +483,10 @@ impl World {
 
     fn house(&self, visitor: &Visitor, slot: usize, loss: Loss, ads: &mut Vec<ExpectedAd>) -> Option<Loss> {
         let Some(house) = self.houses[slot] else { return Some(loss) };
+        let house_template = self.creatives[house].template;
+        if visitor.finds_off(self.templates[house_template].campaign, house_template, Some(house)) {
+            return Some(Loss::KillSwitch);
+        }
         if ads.len() == 100 {
             return Some(Loss::TooManyAds);
         }
