@@ -10,7 +10,9 @@ use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, LocalTime};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_rulevm::Frame;
+use tessera_wire::catalog::Catalog;
 
+use crate::budget::WorkerFunds;
 use crate::counters::Shard;
 use crate::enrich::client_addr::{ClientAddrPolicy, truncate};
 use crate::enrich::device::{ClientHints, DeviceClassifier};
@@ -62,6 +64,7 @@ pub(crate) struct Memory {
     pub(crate) scratch: Scratch,
     pub(crate) devices: DeviceCache,
     pub(crate) user: UserView,
+    pub(crate) funds: WorkerFunds,
 }
 
 impl Memory {
@@ -72,7 +75,15 @@ impl Memory {
             scratch: Scratch::new(program),
             devices: DeviceCache::default(),
             user: UserView::default(),
+            funds: WorkerFunds::default(),
         }
+    }
+
+    /// Pays for the ads of the last decision, unless they are free.
+    pub(crate) fn charge_unless(&mut self, is_free: bool, catalog: &Catalog) {
+        let Memory { funds, scratch, .. } = self;
+        let ads = if is_free { &[] } else { scratch.ads() };
+        ads.iter().for_each(|ad| funds.charge(catalog, ad));
     }
 }
 
