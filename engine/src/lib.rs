@@ -6,6 +6,7 @@
 //!
 //! Not here: rules and selection (`tessera-engine-core`), compiling (`rulec`), reading the journal (`tessera-analytics`).
 
+mod bidding;
 pub mod counters;
 pub mod enrich;
 mod http;

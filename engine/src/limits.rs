@@ -50,3 +50,17 @@ pub const VISITOR_TTL_SECS: u32 = 90 * 86_400;
 pub const JOURNAL_SEGMENT_READ_BYTES_MAX: u64 = 256 << 20;
 /// Seconds between two saves of what is remembered of visitors.
 pub const VISITORS_SAVE_SECS: u64 = 30;
+/// Bytes of the bidding terms. A thousand campaigns with categories and domains take about 200 KB.
+pub const TERMS_BYTES_MAX: usize = 4 << 20;
+/// Entries of one list or table of the bidding terms.
+pub const TERMS_ENTRIES_MAX: usize = 10_000;
+/// Bytes of one name in the bidding terms.
+pub const TERMS_TEXT_BYTES_MAX: usize = 128;
+/// Impressions of one bid request. Exchanges send one to a dozen.
+pub const IMPRESSIONS_PER_BID_REQUEST_MAX: usize = 100;
+/// Impressions that are decided together; with the ads of one decision bounded, fewer at a time leave each more choice.
+pub const IMPRESSIONS_PER_DECISION: usize = 10;
+/// Assets of one native ad request. The standard's own layouts have up to eight.
+pub const NATIVE_ASSETS_MAX: usize = 32;
+/// Bytes of an id that an exchange may give to a request or an impression; they are echoed.
+pub const AUCTION_ID_BYTES_MAX: usize = 256;

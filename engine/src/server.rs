@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use crate::bidding::TermsCell;
 use crate::counters::Shard;
 use crate::enrich::device::DeviceClassifier;
 use crate::enrich::geo_cell::GeoCell;
@@ -113,12 +114,13 @@ impl Engine {
         let snapshots = Arc::new(SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users)));
         let geography = Arc::new(GeoCell::default());
         let zones = Arc::new(ZoneCell::default());
+        let terms = Arc::new(TermsCell::empty());
         let watch_counters = Arc::new(WatchCounters::default());
         let mut watcher = Watcher::new(
             &settings.files,
             Arc::clone(&snapshots),
-            Arc::clone(&geography),
-            Arc::clone(&zones),
+            (Arc::clone(&geography), Arc::clone(&zones)),
+            Arc::clone(&terms),
             Arc::clone(&watch_counters),
         );
         watcher.look();
@@ -131,7 +133,8 @@ impl Engine {
             users: Arc::clone(&users),
             more: Arc::new(more_metrics),
         };
-        let responder = Arc::new(responder(settings, snapshots, (geography, zones, users), keys.clone())?);
+        let responder =
+            Arc::new(responder(settings, snapshots, (geography, zones, users, terms), keys.clone())?);
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
@@ -195,7 +198,7 @@ impl Engine {
 fn responder(
     settings: EngineSettings,
     snapshots: Arc<SnapshotCell>,
-    (geography, zones, users): (Arc<GeoCell>, Arc<ZoneCell>, Arc<UserStore>),
+    (geography, zones, users, terms): (Arc<GeoCell>, Arc<ZoneCell>, Arc<UserStore>, Arc<TermsCell>),
     keys: Keys,
 ) -> Result<Responder, StartError> {
     let devices =
@@ -211,6 +214,7 @@ fn responder(
         keys,
         public_url: settings.public_url,
         token_ttl_secs: settings.token_ttl_secs,
+        terms,
     })
 }
 

@@ -17,6 +17,8 @@ pub struct Files {
     pub posteriors: PathBuf,
     /// The location database; `None` leaves every country unknown.
     pub geo: Option<PathBuf>,
+    /// The terms on which we bid in auctions; without the file there are no bids.
+    pub bidding: PathBuf,
 }
 
 /// Everything an engine needs to know.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tessera_engine_core::bundle::LoadedBundle;
 
+use crate::bidding::{Terms, TermsCell};
 use crate::counters::{family, line};
 use crate::enrich::geo_cell::GeoCell;
 use crate::enrich::zone_cell::ZoneCell;
@@ -26,8 +27,8 @@ const OFFSETS_INTERVAL: Duration = Duration::from_secs(60);
 /// What happened to watched files.
 #[derive(Debug, Default)]
 pub(crate) struct WatchCounters {
-    swapped: [AtomicU64; 3],
-    refused: [AtomicU64; 3],
+    swapped: [AtomicU64; Watched::ALL.len()],
+    refused: [AtomicU64; Watched::ALL.len()],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +36,16 @@ enum Watched {
     Bundle,
     Posteriors,
     Geo,
+    Bidding,
 }
 
 impl Watched {
-    const ALL: [(Watched, &'static str); 3] =
-        [(Watched::Bundle, "bundle"), (Watched::Posteriors, "posteriors"), (Watched::Geo, "geo")];
+    const ALL: [(Watched, &'static str); 4] = [
+        (Watched::Bundle, "bundle"),
+        (Watched::Posteriors, "posteriors"),
+        (Watched::Geo, "geo"),
+        (Watched::Bidding, "bidding"),
+    ];
 }
 
 impl WatchCounters {
@@ -60,6 +66,7 @@ pub(crate) struct Watcher {
     snapshots: Arc<SnapshotCell>,
     geography: Arc<GeoCell>,
     zones: Arc<ZoneCell>,
+    terms: Arc<TermsCell>,
     counters: Arc<WatchCounters>,
     offsets_at: Instant,
 }
@@ -84,13 +91,14 @@ impl Watcher {
     pub(crate) fn new(
         files: &Files,
         snapshots: Arc<SnapshotCell>,
-        geography: Arc<GeoCell>,
-        zones: Arc<ZoneCell>,
+        (geography, zones): (Arc<GeoCell>, Arc<ZoneCell>),
+        terms: Arc<TermsCell>,
         counters: Arc<WatchCounters>,
     ) -> Watcher {
         // Location first: the first decision should already know where its visitor is.
         let watched = [
             (Watched::Geo, files.geo.clone()),
+            (Watched::Bidding, Some(files.bidding.clone())),
             (Watched::Posteriors, Some(files.posteriors.clone())),
             (Watched::Bundle, Some(files.bundle.clone())),
         ];
@@ -98,19 +106,24 @@ impl Watcher {
             .into_iter()
             .filter_map(|(what, path)| Some(WatchedFile { what, path: path?, seen: None }))
             .collect();
-        Watcher { files, snapshots, geography, zones, counters, offsets_at: Instant::now() }
+        Watcher { files, snapshots, geography, zones, terms, counters, offsets_at: Instant::now() }
     }
 
     /// Looks once at every file.
     pub(crate) fn look(&mut self) {
-        let Watcher { files, snapshots, geography, zones, counters, .. } = self;
-        for file in files {
+        for file in &mut self.files {
             let Some(version) = version_of(&file.path) else { continue };
             if file.seen == Some(version) {
                 continue;
             }
             file.seen = Some(version);
-            let outcome = take(file.what, &file.path, snapshots, geography, zones);
+            let outcome = match file.what {
+                Watched::Geo => take_geography(&file.path, &self.geography),
+                Watched::Bundle => take_bundle(&file.path, &self.snapshots, &self.zones),
+                Watched::Posteriors => take_posteriors(&file.path, &self.snapshots),
+                Watched::Bidding => take_terms(&file.path, &self.terms),
+            };
+            let counters = &self.counters;
             let path = file.path.display();
             match outcome {
                 Ok(()) => {
@@ -153,29 +166,29 @@ fn version_of(path: &Path) -> Option<Version> {
     Some(Version { bytes: metadata.len(), modified: metadata.modified().ok()?, inode })
 }
 
-/// Reads, verifies and publishes one file. The error is for the log only.
-fn take(
-    what: Watched,
-    path: &Path,
-    snapshots: &SnapshotCell,
-    geography: &GeoCell,
-    zones: &ZoneCell,
-) -> Result<(), String> {
-    let text = |error: &dyn std::fmt::Display| error.to_string();
-    match what {
-        Watched::Geo => geography.install_file(path, now_ms()).map_err(|error| text(&error)),
-        Watched::Bundle => {
-            let bytes = std::fs::read(path).map_err(|error| text(&error))?;
-            let bundle = LoadedBundle::from_bytes(&bytes).map_err(|error| text(&error))?;
-            zones.prepare(bundle.program().program(), now_ms());
-            snapshots.publish_bundle(bundle);
-            Ok(())
-        }
-        Watched::Posteriors => {
-            let bytes = std::fs::read(path).map_err(|error| text(&error))?;
-            let table = tessera_wire::posterior::decode(&bytes).map_err(|error| text(&error))?;
-            snapshots.publish_posteriors(table);
-            Ok(())
-        }
-    }
+// Each of these reads, verifies and publishes one file. The error is for the log only.
+
+fn take_geography(path: &Path, geography: &GeoCell) -> Result<(), String> {
+    geography.install_file(path, now_ms()).map_err(|error| error.to_string())
+}
+
+fn take_bundle(path: &Path, snapshots: &SnapshotCell, zones: &ZoneCell) -> Result<(), String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let bundle = LoadedBundle::from_bytes(&bytes).map_err(|error| error.to_string())?;
+    zones.prepare(bundle.program().program(), now_ms());
+    snapshots.publish_bundle(bundle);
+    Ok(())
+}
+
+fn take_posteriors(path: &Path, snapshots: &SnapshotCell) -> Result<(), String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let table = tessera_wire::posterior::decode(&bytes).map_err(|error| error.to_string())?;
+    snapshots.publish_posteriors(table);
+    Ok(())
+}
+
+fn take_terms(path: &Path, terms: &TermsCell) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    terms.store(Some(Arc::new(Terms::parse(&text).map_err(|error| error.to_string())?)));
+    Ok(())
 }

@@ -11,6 +11,7 @@ use tessera_engine_core::signals::{Device, LocalTime};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_rulevm::Frame;
 
+use crate::bidding::TermsCell;
 use crate::counters::Shard;
 use crate::enrich::client_addr::{ClientAddrPolicy, truncate};
 use crate::enrich::device::{ClientHints, DeviceClassifier};
@@ -47,6 +48,8 @@ pub(crate) struct Responder {
     pub public_url: String,
     /// How long tokens stay valid, in seconds.
     pub token_ttl_secs: u32,
+    /// On which terms we bid in auctions.
+    pub terms: Arc<TermsCell>,
 }
 
 /// What one worker owns.
@@ -76,9 +79,22 @@ impl Memory {
     }
 }
 
+/// Who sends a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// The visitor's own browser or app, as far as we know.
+    Visitor,
+    /// A server of ours or of a partner, known by its key: what it says of the visitor is believed.
+    Trusted,
+    /// A server that speaks for a visitor but is not known: neither its word nor its address tells where the visitor is.
+    Stranger,
+}
+
 /// How and when a request arrived.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival<'a> {
+    /// Who sends it.
+    pub caller: Caller,
     /// The other end of the connection.
     pub peer: IpAddr,
     /// The request's headers.
@@ -119,7 +135,8 @@ impl Responder {
         device: &DeviceBody<'_>,
         geography: Option<&'a Geography>,
     ) -> Enriched<'a> {
-        let is_trusted_caller = self.client_addresses.is_trusted(arrival.peer.to_canonical());
+        let is_trusted_caller = arrival.caller == Caller::Trusted
+            || self.client_addresses.is_trusted(arrival.peer.to_canonical());
         let address = self.client_address(arrival, device, is_trusted_caller);
         let place =
             geography.zip(address).and_then(|(geography, address)| geography.db.lookup(truncate(address)));
@@ -146,6 +163,9 @@ impl Responder {
     ) -> Option<IpAddr> {
         if is_trusted && let Some(text) = &device.ip {
             return text.0.parse().ok();
+        }
+        if arrival.caller != Caller::Visitor {
+            return None;
         }
         let lines = arrival.headers.get_all(self.client_addresses.header.name());
         let lines: smallvec::SmallVec<[&str; 2]> =
@@ -198,11 +218,11 @@ impl Responder {
             gpc: body.gpc.is_set() || arrival.header(SEC_GPC) == Some("1"),
             dnt: device.dnt.is_set() || arrival.header(DNT) == Some("1"),
             lmt: device.lmt.is_set(),
+            dooh: body.dooh,
             country,
             own: super::decide::own_consent(&body.purposes),
             is_suppressed,
             is_caller_trusted: enriched.is_trusted_caller,
-            ..ConsentInputs::default()
         };
         consent::evaluate(&inputs, &self.consent, arrival.now_ms)
     }

@@ -18,10 +18,12 @@ pub(crate) mod events;
 mod explanation;
 mod json;
 mod notes;
+pub(crate) mod openrtb;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod router;
 #[cfg(test)]
 mod testing;
 pub(crate) mod touch;
+mod url;
 mod what_if;

@@ -11,8 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE,
-    HeaderName, HeaderValue,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use rand::RngExt;
@@ -20,8 +20,11 @@ use rand::rngs::SmallRng;
 use tessera_wire::event::{Event, TouchKind};
 
 use super::body;
-use super::context::{Arrival, Responder, Worker};
+use super::context::{Arrival, Caller, Responder, Worker};
 use super::events::{ACCEPTED, Accepted};
+use super::openrtb::Bid;
+use super::openrtb::notice::{Kind, Noticed, thanks};
+use super::openrtb::write::refusal;
 use super::problem::Problem;
 use super::touch::Touched;
 use crate::journal::AppendError;
@@ -31,6 +34,10 @@ use crate::server::now_ms;
 type Answer = Response<Full<Bytes>>;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const OPENRTB_VERSION: HeaderName = HeaderName::from_static("x-openrtb-version");
+const NO_BID_REASON: HeaderName = HeaderName::from_static("x-no-bid-reason");
+/// Smaller answers take as many packets compressed as they are.
+const COMPRESSED_BYTES_MIN: usize = 1_024;
 /// First guess of an answer's size; most are a little smaller.
 const ANSWER_BYTES: usize = 2_048;
 
@@ -71,6 +78,7 @@ impl Handler {
         let path = head.uri.path();
         let query = head.uri.query().unwrap_or("");
         let arrival = Arrival {
+            caller: Caller::Visitor,
             peer,
             headers: &head.headers,
             now_ms: now_ms(),
@@ -91,6 +99,14 @@ impl Handler {
                 let mut out = Vec::with_capacity(ANSWER_BYTES);
                 self.responder.what_if(&arrival, &bytes, &mut self.worker.borrow_mut(), &mut out)?;
                 Ok(json(StatusCode::OK, out))
+            }
+            (&Method::POST, "/openrtb2/bid") => {
+                let bytes = body::read_compressed(&head.headers, body).await?;
+                self.bid(&arrival.of_a_server(), &bytes)
+            }
+            (&Method::GET | &Method::POST, _) if path.starts_with("/openrtb2/") => {
+                let (kind, token) = Kind::of_path(path).ok_or_else(|| Problem::not_found(path))?;
+                self.notice(kind, self.responder.notice(kind, token, query, arrival.now_ms)?).await
             }
             (&Method::POST, "/v1/events") => {
                 let bytes = body::read(body).await?;
@@ -120,6 +136,42 @@ impl Handler {
         let mut response = json(StatusCode::OK, out);
         response.headers_mut().insert(SERVER_TIMING, timing(started));
         Ok(response)
+    }
+
+    fn bid(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
+        let mut out = Vec::with_capacity(ANSWER_BYTES);
+        let answer = self.responder.bid(arrival, bytes, &mut self.worker.borrow_mut(), &mut out)?;
+        let mut response = match answer {
+            Bid::Response => {
+                let is_gzip = body::accepts_gzip(arrival.headers) && out.len() >= COMPRESSED_BYTES_MIN;
+                let mut response = Response::new(Full::new(Bytes::from(body::answer(out, is_gzip))));
+                if is_gzip {
+                    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                }
+                response
+            }
+            Bid::None { reason, wants_body } => {
+                let body = if wants_body { refusal(reason) } else { Bytes::new() };
+                let mut response = Response::new(Full::new(body));
+                *response.status_mut() = if wants_body { StatusCode::OK } else { StatusCode::NO_CONTENT };
+                response.headers_mut().insert(NO_BID_REASON, HeaderValue::from_static(reason.name()));
+                response
+            }
+        };
+        let headers = response.headers_mut();
+        headers.insert(OPENRTB_VERSION, HeaderValue::from_static("2.6"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(response)
+    }
+
+    async fn notice(&self, kind: Kind, noticed: Noticed) -> Result<Answer, Problem> {
+        let Noticed { events, remembered } = noticed;
+        if !events.is_empty() {
+            self.append(events.into(), &[TouchKind::Impression], 0).await.map_err(Problem::journal)?;
+            self.responder.remember(remembered.as_slice());
+        }
+        self.worker.borrow().shard.notice(kind.notice());
+        Ok(thanks())
     }
 
     async fn record(&self, touched: Touched) -> Result<Answer, Problem> {

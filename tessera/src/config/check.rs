@@ -122,6 +122,8 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
             bundle,
             posteriors: data_dir.join("posteriors.tspt"),
             geo: optional(resolved, "engine.geo_database").map(PathBuf::from),
+            bidding: optional(resolved, "engine.bidding_terms")
+                .map_or_else(|| data_dir.join("bidding.toml"), PathBuf::from),
         },
         journal_directory: data_dir.join("journal"),
         visitor_directory: data_dir.join("visitors"),

@@ -26,7 +26,7 @@ const fn key(
 }
 
 /// All settings, by section.
-pub(crate) const KEYS: [Key; 23] = [
+pub(crate) const KEYS: [Key; 24] = [
     key(
         "paths.data_dir",
         "./tessera-data",
@@ -58,6 +58,12 @@ pub(crate) const KEYS: [Key; 23] = [
         "",
         Some("--geo"),
         "MaxMind database (GeoLite2, DB-IP, ...); empty: no location",
+    ),
+    key(
+        "engine.bidding_terms",
+        "",
+        None,
+        "file with the terms of OpenRTB bids; empty: bidding.toml in the data directory",
     ),
     key("engine.token_ttl", "7d", None, "how long impression and click URLs stay valid"),
     key(

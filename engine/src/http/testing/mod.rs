@@ -3,6 +3,7 @@
 //! They stand here because the pure part of a decide request is private. The demo bundle and its made-up posteriors are
 //! those of the decision core's own tests.
 
+mod auctions;
 mod golden;
 mod properties;
 #[path = "../../../core/tests/support/mod.rs"]
@@ -18,7 +19,7 @@ use tessera_wire::event::Served;
 use tessera_wire::posterior::PosteriorTable;
 use tessera_wire::token::TokenKey;
 
-use super::context::{Arrival, Memory, Responder};
+use super::context::{Arrival, Caller, Memory, Responder};
 use super::problem::Problem;
 use crate::enrich::client_addr::{ClientAddrPolicy, HeaderChoice};
 use crate::enrich::device::DeviceClassifier;
@@ -79,6 +80,7 @@ impl Shop {
             },
             public_url: "https://ads.fernweh.example".into(),
             token_ttl_secs: 86_400,
+            terms: Arc::default(),
         };
         let bundle = Arc::new(demo());
         let table = posteriors(&bundle, 3, 11, |template| template == "autumn_hero");
@@ -91,6 +93,7 @@ impl Shop {
 
     fn answer(&self, snapshot: &Live, request: &Request, memory: &mut Memory) -> Result<Outcome, Problem> {
         let arrival = Arrival {
+            caller: Caller::Visitor,
             peer: request.peer,
             headers: &request.headers,
             now_ms: request.now_ms,
