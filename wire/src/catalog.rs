@@ -82,6 +82,14 @@ pub struct Catalog {
     pub field_words: Vec<WordId>,
     /// Pairs of assets that never stand together, grouped by template.
     pub exclusions: Vec<(AssetId, AssetId)>,
+    /// Experiments, grouped by campaign.
+    pub experiments: Vec<Experiment>,
+    /// Variants, grouped by experiment.
+    pub variants: Vec<Variant>,
+    /// Share of visitors to whom no campaign is personalised, in parts per million.
+    pub holdout_ppm: u32,
+    /// Salt of the hash that decides who they are.
+    pub holdout_salt: Text,
 }
 
 /// Where an ad can appear.
@@ -116,6 +124,52 @@ pub struct Campaign {
     pub holdout_salt: Text,
     /// What the holdout sees. Present whenever `holdout_ppm > 0`.
     pub control: Option<CreativeId>,
+    /// Its experiments ([`Catalog::experiments`]), all in one layer.
+    pub experiments: Span,
+}
+
+/// A comparison of variants within a campaign. Who takes part and who sees which variant are two hashes with two salts,
+/// so that widening the one never moves anybody in the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// Text id.
+    pub id: Text,
+    /// Salt of the hash that decides who takes part: its layer's. Experiments of one layer share nobody.
+    pub layer_salt: Text,
+    /// First bucket of the layer that takes part, of a million.
+    pub first_bucket: u32,
+    /// First bucket after those.
+    pub end_bucket: u32,
+    /// Salt of the hash that decides who sees which variant.
+    pub split_salt: Text,
+    /// First instant, unix milliseconds.
+    pub start_ms: i64,
+    /// First instant after it, unix milliseconds.
+    pub end_ms: i64,
+    /// Its variants ([`Catalog::variants`]) by rising `end_bucket`, the last of which is a million.
+    pub variants: Span,
+}
+
+/// One of an experiment's alternatives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Text id, unique within its experiment.
+    pub id: Text,
+    /// First bucket of the split after this variant's, of a million.
+    pub end_bucket: u32,
+    /// What stands in for whatever rules show of the campaign.
+    pub shows: VariantShows,
+}
+
+/// What a variant shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VariantShows {
+    /// What rules show, unchanged.
+    AsDecided,
+    /// This creative of the campaign.
+    Creative(CreativeId),
+    /// This template of the campaign, its combination chosen by the model.
+    Template(TemplateId),
 }
 
 /// A run of a campaign.

@@ -133,6 +133,7 @@ pub fn generation(number: u64) -> Generation {
         rules: Vec::new(),
         variants: Vec::new(),
         tags: Vec::new(),
+        experiments: Vec::new(),
     }
 }
 
@@ -152,6 +153,7 @@ pub fn served(n: u64) -> Served {
         choices: [None; 3],
         variants: [None; 4],
         tags: [None; 4],
+        exposure: None,
         arm: if n.is_multiple_of(5) { Arm::Holdout } else { Arm::Personalized },
         tier: Tier::Full,
         mode: Mode::Full,

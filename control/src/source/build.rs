@@ -1,6 +1,7 @@
 //! From sources to a bundle: names first, then rules, then everything laid out flat.
 
 mod campaigns;
+mod experiments;
 mod templates;
 mod unshown;
 
@@ -25,7 +26,7 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
         vec![Problem::catalog(CatalogCode::Shape, span, error.message().to_owned())]
     })?;
     let index = Index::of(&raw);
-    let mut builder = Builder { raw: &raw, names: &index, catalog: Catalog::default(), problems: Vec::new() };
+    let mut builder = Builder::new(&raw, &index);
     builder.report_duplicates();
     let offers = builder.add_offers();
     let names = builder.rule_names(&offers);
@@ -75,7 +76,7 @@ fn segments(raw: &RawCatalog) -> impl Iterator<Item = &str> {
 pub(super) fn for_rules(catalog: &str) -> Result<ForRules, String> {
     let raw: RawCatalog = toml::from_str(catalog).map_err(|error| error.to_string())?;
     let index = Index::of(&raw);
-    let mut builder = Builder { raw: &raw, names: &index, catalog: Catalog::default(), problems: Vec::new() };
+    let mut builder = Builder::new(&raw, &index);
     let offers = builder.add_offers();
     Ok(ForRules {
         names: builder.rule_names(&offers),
@@ -115,10 +116,16 @@ struct Builder<'r> {
     raw: &'r RawCatalog,
     names: &'r Index<'r>,
     catalog: Catalog,
+    /// What each experiment takes of its layer, in catalog order.
+    taken: Vec<experiments::Taken>,
     problems: Vec<Problem>,
 }
 
 impl<'r> Builder<'r> {
+    fn new(raw: &'r RawCatalog, names: &'r Index<'r>) -> Builder<'r> {
+        Builder { raw, names, catalog: Catalog::default(), taken: Vec::new(), problems: Vec::new() }
+    }
+
     fn problem(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
@@ -158,7 +165,7 @@ impl<'r> Builder<'r> {
 
     fn report_duplicates(&mut self) {
         let raw = self.raw;
-        let lists: [(&str, Vec<&Name>); 7] = [
+        let lists: [(&str, Vec<&Name>); 8] = [
             ("placement", raw.placement.iter().map(|one| &one.id).collect()),
             ("campaign", raw.campaign.iter().map(|one| &one.id).collect()),
             ("flight", raw.flight.iter().map(|one| &one.id).collect()),
@@ -166,6 +173,7 @@ impl<'r> Builder<'r> {
             ("template", raw.template.iter().map(|one| &one.id).collect()),
             ("creative", raw.creative.iter().map(|one| &one.id).collect()),
             ("offer", raw.offer.iter().map(|one| &one.id).collect()),
+            ("experiment", raw.experiment.iter().map(|one| &one.id).collect()),
         ];
         for (what, ids) in lists {
             let mut seen = BTreeMap::new();
@@ -262,7 +270,9 @@ impl<'r> Builder<'r> {
         raw.asset.iter().for_each(|asset| self.add_asset(asset));
         raw.template.iter().for_each(|template| self.add_template(template, compiled));
         raw.creative.iter().for_each(|creative| self.add_creative(creative));
+        self.taken = self.lay_out_experiments();
         raw.campaign.iter().for_each(|campaign| self.add_campaign(campaign));
+        self.add_holdout();
         raw.placement.iter().for_each(|placement| self.add_placement(placement));
         for flight in &raw.flight {
             self.find("campaign", &flight.campaign, &self.names.campaigns);

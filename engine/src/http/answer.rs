@@ -7,7 +7,7 @@ use tessera_engine_core::admit::Admitted;
 use tessera_engine_core::decide::{Ad, Decision, Note, PlacementOutcome};
 use tessera_engine_core::explain::Explanation;
 use tessera_engine_core::snapshot::Snapshot;
-use tessera_wire::catalog::{Asset, Catalog, Offer, Template};
+use tessera_wire::catalog::{Asset, Campaign, Catalog, Offer, Template};
 use tessera_wire::event::{Arm, TouchKind};
 use tessera_wire::signal::NUMBER_SCALE;
 use tessera_wire::token::{Token, sign_into};
@@ -49,6 +49,9 @@ impl Answer<'_> {
         json.field("tier", self.decision.tier.name());
         json.field("tier_reason", self.admitted.reason().as_str());
         json.field("mode", self.admitted.mode().name());
+        if self.admitted.preview().is_some() {
+            json.flag_field("preview", true);
+        }
         json.key("placements");
         json.open(b'{');
         for (request, outcome) in self.body.placements.iter().zip(self.decision.placements) {
@@ -158,9 +161,7 @@ impl Answer<'_> {
         if let Some(offer) = ad.offer {
             append_offer(catalog, &catalog.offers[offer.index()], self.now_ms, json);
         }
-        if matches!(ad.arm, Arm::Personalized | Arm::Holdout) && campaign.holdout_ppm > 0 {
-            append_experiment(catalog.str(campaign.holdout_salt), ad.arm, json);
-        }
+        self.experiment(ad, campaign, json);
         json.key("propensity");
         json.value(|out| append_number(&ad.propensity, out));
         self.choices(ad, json);
@@ -168,6 +169,27 @@ impl Answer<'_> {
         json.number_field("priority", ad.priority);
         Contents { snapshot: self.snapshot, admitted: self.admitted, ad, template }.append(json);
         self.urls(number, catalog.str(campaign.landing_url), json);
+        json.close(b'}');
+    }
+
+    /// The variant that the ad was shown under, else on which side of the holdout it was shown.
+    fn experiment(&self, ad: &Ad, campaign: &Campaign, json: &mut Json<'_>) {
+        let catalog = self.snapshot.bundle().catalog();
+        let is_holdout = ad.arm == Arm::Holdout;
+        let (id, variant) = match ad.exposure {
+            Some(exposure) => self.snapshot.bundle().exposure_name(exposure),
+            None if is_holdout && campaign.holdout_ppm == 0 => (catalog.str(catalog.holdout_salt), "holdout"),
+            None if is_holdout => (catalog.str(campaign.holdout_salt), "holdout"),
+            None if ad.arm == Arm::Personalized && campaign.holdout_ppm > 0 => {
+                (catalog.str(campaign.holdout_salt), "personalized")
+            }
+            None => return,
+        };
+        json.key("experiment");
+        json.open(b'{');
+        json.field("id", id);
+        json.field("variant", variant);
+        json.flag_field("holdout", is_holdout);
         json.close(b'}');
     }
 
@@ -257,16 +279,6 @@ fn append_offer(catalog: &Catalog, offer: &Offer, now_ms: i64, json: &mut Json<'
         json.key("expires_at");
         json.plain(|out| append_display(&expires_at, out));
     }
-    json.close(b'}');
-}
-
-fn append_experiment(id: &str, arm: Arm, json: &mut Json<'_>) {
-    let is_holdout = arm == Arm::Holdout;
-    json.key("experiment");
-    json.open(b'{');
-    json.field("id", id);
-    json.field("variant", if is_holdout { "holdout" } else { "personalized" });
-    json.flag_field("holdout", is_holdout);
     json.close(b'}');
 }
 

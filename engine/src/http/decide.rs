@@ -23,7 +23,7 @@ use super::context::{Arrival, Enriched, Memory, Responder, Worker};
 use super::notes::{first_of, notes_of};
 use super::problem::Problem;
 use super::request::{self, DecideBody, FreeValues};
-use super::url::{host_of, origin_of, path_of};
+use super::urls::{host_of, origin_of, path_of};
 use super::what_if;
 use crate::counters::Refusal;
 use crate::snapshot_cell::Live;
@@ -116,6 +116,7 @@ impl Responder {
         if body.options.explain || is_what_if {
             self.authorize_explain(arrival)?;
         }
+        let preview = self.preview(live, arrival, body)?;
         let arrival = &what_if::at_time(arrival, body)?;
         let geography = self.geography.load();
         let enriched = self.enrich(arrival, &body.device, geography.as_deref());
@@ -143,6 +144,7 @@ impl Responder {
             request_key: seed,
             features: &memory.user.features,
             behaviour: behaviour_of(&memory.user, arrival.now_ms),
+            preview: preview.as_ref(),
             ..self.raw_signals(body, &enriched, device, &context, &memory.user)
         };
         let program = live.bundle().program();
@@ -150,7 +152,8 @@ impl Responder {
         let explanation =
             body.options.explain.then(|| explain(live, &admitted, arrival.now_ms, seed, &mut memory.scratch));
         let decision = decide(live, &admitted, arrival.now_ms, seed, &mut memory.scratch);
-        let may_count = admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test;
+        let may_count =
+            admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test && preview.is_none();
         let counted_subject = if may_count { subject } else { 0 };
         let answer = Answer {
             responder: self,
@@ -382,6 +385,7 @@ fn served(
             Note::Tag(number) => Some(number),
             Note::Variant(_) => None,
         }),
+        exposure: ad.exposure,
         arm: ad.arm,
         tier: ad.tier,
         mode: admitted.mode(),

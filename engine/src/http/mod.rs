@@ -19,11 +19,12 @@ mod explanation;
 mod json;
 mod notes;
 pub(crate) mod openrtb;
+mod preview;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod router;
 #[cfg(test)]
 mod testing;
 pub(crate) mod touch;
-mod url;
+mod urls;
 mod what_if;

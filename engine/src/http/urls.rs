@@ -1,4 +1,4 @@
-//! Addresses, cut to what rules may see of them: never a query, never a fragment, nothing with a password in it.
+//! What rules may see of the addresses of pages.
 
 /// `scheme://authority` of a URL.
 pub(super) fn origin_of(url: &str) -> Option<&str> {
