@@ -6,6 +6,7 @@
 //!
 //! Not here: rules and selection (`tessera-engine-core`), compiling (`rulec`), reading the journal (`tessera-analytics`).
 
+pub mod access;
 mod bidding;
 pub mod counters;
 pub mod enrich;
@@ -21,4 +22,4 @@ pub mod user_store;
 mod watch;
 
 pub use server::{Engine, StartError};
-pub use settings::{EngineSettings, Files};
+pub use settings::{EngineSettings, Files, Origins};

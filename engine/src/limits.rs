@@ -64,3 +64,9 @@ pub const IMPRESSIONS_PER_DECISION: usize = 10;
 pub const NATIVE_ASSETS_MAX: usize = 32;
 /// Bytes of an id that an exchange may give to a request or an impression; they are echoed.
 pub const AUCTION_ID_BYTES_MAX: usize = 256;
+/// API keys: each is compared on every request that brings one, in about four nanoseconds.
+pub const ACCESS_KEYS_MAX: usize = 256;
+/// Bytes of the file of API keys: an entry takes about 150.
+pub const ACCESS_BYTES_MAX: usize = 256 << 10;
+/// Origins whose pages may call the data port.
+pub const ORIGINS_MAX: usize = 256;

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use crate::access::{Access, AccessCell};
 use crate::bidding::TermsCell;
 use crate::counters::Shard;
 use crate::enrich::device::DeviceClassifier;
@@ -67,6 +68,9 @@ pub enum StartError {
         /// Why not.
         cause: std::io::Error,
     },
+    /// The file of API keys exists but cannot be used: an engine that cannot tell who may ask does not answer.
+    #[error(transparent)]
+    Access(#[from] crate::access::AccessError),
     /// A thread, runtime or table could not be made.
     #[error("cannot start: {0}")]
     System(std::io::Error),
@@ -109,6 +113,7 @@ impl Engine {
         let admin_address = admin.local_addr().map_err(StartError::System)?;
         let keys = Keys::load_or_create(&settings.key_directory)
             .map_err(|cause| StartError::Keys { directory: settings.key_directory.clone(), cause })?;
+        let access = Access::load(&settings.files.access, &keys)?.shared();
         let (users, files) = restore_visitors(&settings)?;
         let (journal, ends) = open_journal(&settings)?;
         let snapshots = Arc::new(SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users)));
@@ -121,6 +126,7 @@ impl Engine {
             Arc::clone(&snapshots),
             (Arc::clone(&geography), Arc::clone(&zones)),
             Arc::clone(&terms),
+            (Arc::clone(&access), keys.clone()),
             Arc::clone(&watch_counters),
         );
         watcher.look();
@@ -133,8 +139,12 @@ impl Engine {
             users: Arc::clone(&users),
             more: Arc::new(more_metrics),
         };
-        let responder =
-            Arc::new(responder(settings, snapshots, (geography, zones, users, terms), keys.clone())?);
+        let responder = Arc::new(responder(
+            settings,
+            snapshots,
+            (geography, zones, users, terms),
+            (keys.clone(), access),
+        )?);
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
@@ -199,7 +209,7 @@ fn responder(
     settings: EngineSettings,
     snapshots: Arc<SnapshotCell>,
     (geography, zones, users, terms): (Arc<GeoCell>, Arc<ZoneCell>, Arc<UserStore>, Arc<TermsCell>),
-    keys: Keys,
+    (keys, access): (Keys, Arc<AccessCell>),
 ) -> Result<Responder, StartError> {
     let devices =
         DeviceClassifier::new().map_err(|error| StartError::System(std::io::Error::other(error)))?;
@@ -215,6 +225,8 @@ fn responder(
         public_url: settings.public_url,
         token_ttl_secs: settings.token_ttl_secs,
         terms,
+        access,
+        origins: settings.origins,
     })
 }
 

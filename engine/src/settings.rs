@@ -19,6 +19,17 @@ pub struct Files {
     pub geo: Option<PathBuf>,
     /// The terms on which we bid in auctions; without the file there are no bids.
     pub bidding: PathBuf,
+    /// API keys; without the file anybody may decide and send events.
+    pub access: PathBuf,
+}
+
+/// Whose pages may call the data port from a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// Anybody's: answers hold nothing that the caller did not send.
+    Any,
+    /// Pages of these origins, each as browsers write it: `https://shop.example`.
+    Listed(Vec<String>),
 }
 
 /// Everything an engine needs to know.
@@ -46,6 +57,8 @@ pub struct EngineSettings {
     pub key_directory: PathBuf,
     /// How long tokens in answers stay valid, in seconds.
     pub token_ttl_secs: u32,
+    /// Whose pages may call the data port.
+    pub origins: Origins,
     /// Which proxies may say who the client is.
     pub client_addresses: ClientAddrPolicy,
     /// Bytes that remembering visitors may take.

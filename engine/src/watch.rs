@@ -12,11 +12,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tessera_engine_core::bundle::LoadedBundle;
 
+use crate::access::{Access, AccessCell};
 use crate::bidding::{Terms, TermsCell};
 use crate::counters::{family, line};
 use crate::enrich::geo_cell::GeoCell;
 use crate::enrich::zone_cell::ZoneCell;
 use crate::journal::count;
+use crate::keys::Keys;
 use crate::limits::WATCH_INTERVAL_MS;
 use crate::server::now_ms;
 use crate::settings::Files;
@@ -37,14 +39,16 @@ enum Watched {
     Posteriors,
     Geo,
     Bidding,
+    Access,
 }
 
 impl Watched {
-    const ALL: [(Watched, &'static str); 4] = [
+    const ALL: [(Watched, &'static str); 5] = [
         (Watched::Bundle, "bundle"),
         (Watched::Posteriors, "posteriors"),
         (Watched::Geo, "geo"),
         (Watched::Bidding, "bidding"),
+        (Watched::Access, "access"),
     ];
 }
 
@@ -67,6 +71,7 @@ pub(crate) struct Watcher {
     geography: Arc<GeoCell>,
     zones: Arc<ZoneCell>,
     terms: Arc<TermsCell>,
+    access: (Arc<AccessCell>, Keys),
     counters: Arc<WatchCounters>,
     offsets_at: Instant,
 }
@@ -93,12 +98,14 @@ impl Watcher {
         snapshots: Arc<SnapshotCell>,
         (geography, zones): (Arc<GeoCell>, Arc<ZoneCell>),
         terms: Arc<TermsCell>,
+        access: (Arc<AccessCell>, Keys),
         counters: Arc<WatchCounters>,
     ) -> Watcher {
         // Location first: the first decision should already know where its visitor is.
         let watched = [
             (Watched::Geo, files.geo.clone()),
             (Watched::Bidding, Some(files.bidding.clone())),
+            (Watched::Access, Some(files.access.clone())),
             (Watched::Posteriors, Some(files.posteriors.clone())),
             (Watched::Bundle, Some(files.bundle.clone())),
         ];
@@ -106,7 +113,7 @@ impl Watcher {
             .into_iter()
             .filter_map(|(what, path)| Some(WatchedFile { what, path: path?, seen: None }))
             .collect();
-        Watcher { files, snapshots, geography, zones, terms, counters, offsets_at: Instant::now() }
+        Watcher { files, snapshots, geography, zones, terms, access, counters, offsets_at: Instant::now() }
     }
 
     /// Looks once at every file.
@@ -122,6 +129,7 @@ impl Watcher {
                 Watched::Bundle => take_bundle(&file.path, &self.snapshots, &self.zones),
                 Watched::Posteriors => take_posteriors(&file.path, &self.snapshots),
                 Watched::Bidding => take_terms(&file.path, &self.terms),
+                Watched::Access => take_access(&file.path, &self.access),
             };
             let counters = &self.counters;
             let path = file.path.display();
@@ -190,5 +198,11 @@ fn take_posteriors(path: &Path, snapshots: &SnapshotCell) -> Result<(), String> 
 fn take_terms(path: &Path, terms: &TermsCell) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     terms.store(Some(Arc::new(Terms::parse(&text).map_err(|error| error.to_string())?)));
+    Ok(())
+}
+
+fn take_access(path: &Path, (access, keys): &(Arc<AccessCell>, Keys)) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    access.store(Arc::new(Access::parse(&text, keys).map_err(|error| error.to_string())?));
     Ok(())
 }

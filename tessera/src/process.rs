@@ -141,6 +141,7 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 fn start_engine(config: &Config) -> anyhow::Result<Engine> {
+    config.engine.check_open()?;
     let store_path = config.store_path();
     let more = move |out: &mut String| append_analytics(&store_path, out);
     Engine::start(config.engine.settings.clone(), more).map_err(|error| match error {

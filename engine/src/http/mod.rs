@@ -12,6 +12,7 @@ pub(crate) mod behaviour;
 mod body;
 mod contents;
 pub(crate) mod context;
+mod cors;
 pub(crate) mod decide;
 pub(crate) mod erase;
 pub(crate) mod events;

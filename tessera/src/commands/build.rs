@@ -59,7 +59,7 @@ pub(crate) fn publish(config: &Config, directory: &Path) -> anyhow::Result<ExitC
 }
 
 /// Writes beside the target and renames, so that nobody ever reads half a bundle.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
     temporary.write_all(bytes)?;

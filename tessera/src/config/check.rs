@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tessera_engine::EngineSettings;
-use tessera_engine::Files;
 use tessera_engine::enrich::client_addr::{ClientAddrPolicy, HeaderChoice};
 use tessera_engine::journal::Sync;
+use tessera_engine::limits::ORIGINS_MAX;
+use tessera_engine::{Files, Origins};
 use tessera_engine_core::consent::{DefaultRegime, GpcScope, Policy};
 
 use super::ConfigError;
@@ -37,6 +38,23 @@ pub(crate) struct Config {
 pub(crate) struct EngineConfig {
     /// Everything the engine takes.
     pub settings: EngineSettings,
+    /// May it listen beyond this machine without API keys?
+    pub may_be_open: bool,
+}
+
+impl EngineConfig {
+    /// Refuses to let anybody on the network in. Looked at when an engine starts, because keys may be made in between.
+    ///
+    /// # Errors
+    /// [`ConfigError::OpenEngine`] when others can reach the data port and there are no keys.
+    pub(crate) fn check_open(&self) -> Result<(), ConfigError> {
+        let address = self.settings.listen;
+        let access = &self.settings.files.access;
+        if self.may_be_open || address.ip().is_loopback() || access.exists() {
+            return Ok(());
+        }
+        Err(ConfigError::OpenEngine { address, access: access.display().to_string() })
+    }
 }
 
 /// The control plane's part.
@@ -65,8 +83,10 @@ impl Config {
         if !control.listen.ip().is_loopback() && control.api_key.is_none() {
             return Err(ConfigError::OpenControl { address: control.listen });
         }
+        let settings = engine(resolved, &data_dir)?;
+        let may_be_open = read(resolved, "engine.allow_open", truth)?;
         Ok(Config {
-            engine: EngineConfig { settings: engine(resolved, &data_dir)? },
+            engine: EngineConfig { settings, may_be_open },
             data_dir,
             control,
             publish_interval: read(resolved, "analytics.publish_interval", duration)?,
@@ -124,7 +144,10 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
             geo: optional(resolved, "engine.geo_database").map(PathBuf::from),
             bidding: optional(resolved, "engine.bidding_terms")
                 .map_or_else(|| data_dir.join("bidding.toml"), PathBuf::from),
+            access: optional(resolved, "engine.access")
+                .map_or_else(|| data_dir.join("access.toml"), PathBuf::from),
         },
+        origins: read(resolved, "engine.cors_origins", origins)?,
         journal_directory: data_dir.join("journal"),
         visitor_directory: data_dir.join("visitors"),
         journal_sync: read(resolved, "journal.fsync", sync)?,
@@ -147,9 +170,7 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
                 "us" => Ok(GpcScope::Us),
                 _ => Err("write global or us"),
             })?,
-            honor_dnt: read(resolved, "consent.honor_dnt", |text| {
-                text.parse().map_err(|_| "write true or false")
-            })?,
+            honor_dnt: read(resolved, "consent.honor_dnt", truth)?,
             ..Policy::default()
         },
     })
@@ -184,6 +205,27 @@ fn public_url(text: &str) -> Result<String, &'static str> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or(HELP)?;
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\<>^`{|}?#".contains(&byte));
     if is_plain && !host.is_empty() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(HELP) }
+}
+
+fn truth(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_| "write true or false")
+}
+
+/// Origins as browsers write them: no path, no trailing slash.
+fn origins(text: &str) -> Result<Origins, &'static str> {
+    const HELP: &str =
+        "write *, or origins such as https://shop.example, separated by commas, without a path";
+    if text.trim() == "*" {
+        return Ok(Origins::Any);
+    }
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let origin = |part: &str| {
+        let host = part.strip_prefix("https://").or_else(|| part.strip_prefix("http://")).ok_or(HELP)?;
+        let is_plain = !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']);
+        if is_plain { Ok(part.to_ascii_lowercase()) } else { Err(HELP) }
+    };
+    let listed: Vec<String> = parts.map(origin).collect::<Result<_, _>>()?;
+    if listed.len() > ORIGINS_MAX { Err("there are too many origins") } else { Ok(Origins::Listed(listed)) }
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, &'static str> {
@@ -280,6 +322,32 @@ mod tests {
         let config = checked(&[("engine.public_url", "https://ads.example/t/")]).unwrap();
         assert_eq!(config.engine.settings.public_url, "https://ads.example/t");
         assert!(checked(&[("engine.trusted_proxies", "10.0.0.0/33")]).is_err());
+    }
+
+    #[test]
+    fn an_open_data_port_needs_keys_or_a_word() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("access.toml");
+        let path = path.to_str().unwrap();
+        let open = [("engine.listen", "0.0.0.0:8080"), ("engine.access", path)];
+        let refused = checked(&open).unwrap().engine.check_open().unwrap_err().to_string();
+        assert!(refused.contains("tessera key new") && refused.contains("engine.allow_open"), "{refused}");
+        let allowed = [open[0], open[1], ("engine.allow_open", "true")];
+        assert!(checked(&allowed).unwrap().engine.check_open().is_ok());
+        std::fs::write(path, "").unwrap();
+        assert!(checked(&open).unwrap().engine.check_open().is_ok());
+        assert!(checked(&[]).unwrap().engine.check_open().is_ok());
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_write_them() {
+        assert_eq!(origins("*"), Ok(Origins::Any));
+        let listed = vec!["https://shop.example".to_owned(), "http://localhost:3000".to_owned()];
+        assert_eq!(origins("https://Shop.example, http://localhost:3000"), Ok(Origins::Listed(listed)));
+        assert_eq!(origins(""), Ok(Origins::Listed(Vec::new())));
+        for bad in ["shop.example", "https://shop.example/", "https://*.shop.example", "https://"] {
+            assert!(origins(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

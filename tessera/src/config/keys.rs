@@ -26,7 +26,7 @@ const fn key(
 }
 
 /// All settings, by section.
-pub(crate) const KEYS: [Key; 24] = [
+pub(crate) const KEYS: [Key; 27] = [
     key(
         "paths.data_dir",
         "./tessera-data",
@@ -64,6 +64,24 @@ pub(crate) const KEYS: [Key; 24] = [
         "",
         None,
         "file with the terms of OpenRTB bids; empty: bidding.toml in the data directory",
+    ),
+    key(
+        "engine.access",
+        "",
+        None,
+        "file of API keys, see `tessera key`; empty: access.toml in the data directory; no file: no keys are asked for",
+    ),
+    key(
+        "engine.allow_open",
+        "false",
+        None,
+        "listen beyond this machine although there are no API keys: true or false",
+    ),
+    key(
+        "engine.cors_origins",
+        "*",
+        None,
+        "origins whose pages may call the data port, separated by commas; *: all",
     ),
     key("engine.token_ttl", "7d", None, "how long impression and click URLs stay valid"),
     key(

@@ -13,6 +13,8 @@
 
 mod support;
 
+mod access;
+mod auctions;
 mod bad_files;
 mod bad_requests;
 mod full_disk;
