@@ -140,10 +140,14 @@ pub struct NewKey {
     pub hash: String,
 }
 
+/// 256 bits that nobody can guess.
+pub fn random_key() -> [u8; 32] {
+    rand::random()
+}
+
 /// Makes a key.
 pub fn new_key() -> NewKey {
-    let secret: [u8; 32] = rand::random();
-    let key = format!("tsk_{}", hex(&secret));
+    let key = format!("tsk_{}", hex(&random_key()));
     let hash = blake3::hash(key.as_bytes()).to_string();
     NewKey { key, hash }
 }

@@ -8,6 +8,7 @@
 
 pub mod access;
 mod bidding;
+mod connections;
 pub mod counters;
 pub mod enrich;
 mod http;

@@ -70,3 +70,11 @@ pub const ACCESS_KEYS_MAX: usize = 256;
 pub const ACCESS_BYTES_MAX: usize = 256 << 10;
 /// Origins whose pages may call the data port.
 pub const ORIGINS_MAX: usize = 256;
+/// Bytes of a request's head over HTTP/2; HTTP/1.1 has the same order by itself.
+pub const HEAD_BYTES_MAX: u32 = 64 << 10;
+/// Requests at a time on one HTTP/2 connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 128;
+/// Streams that a peer may open and reset before they are looked at, against floods of resets.
+pub const RESETS_PENDING_MAX: usize = 32;
+/// Seconds without a request after which an HTTP/2 connection is closed; over HTTP/1.1 it is [`HEAD_READ_SECS_MAX`].
+pub const IDLE_SECS_MAX: u64 = 60;

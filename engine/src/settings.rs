@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tessera_engine_core::consent::Policy;
+use tessera_wire::signature::BundleVerifier;
 
 use crate::enrich::client_addr::ClientAddrPolicy;
 use crate::journal::Sync;
@@ -45,6 +46,8 @@ pub struct EngineSettings {
     pub workers: usize,
     /// Watched files.
     pub files: Files,
+    /// Keys by one of which a bundle must be signed; none takes every bundle that verifies.
+    pub bundle_keys: Vec<BundleVerifier>,
     /// Directory of the event journal.
     pub journal_directory: PathBuf,
     /// When the journal is forced to the disk.

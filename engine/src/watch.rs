@@ -4,34 +4,34 @@
 //! Writers replace files by renaming, so a file is either the old or the new one.
 //! Also here: everything else that happens off the request path now and then (time zone offsets, freeing old snapshots).
 
+mod state;
+
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use tessera_engine_core::bundle::LoadedBundle;
+use tessera_wire::bundle::made_at_ms;
+use tessera_wire::limits::{BUNDLE_BYTES_MAX, POSTERIOR_BYTES_MAX};
+use tessera_wire::signature::{self, BundleVerifier};
 
 use crate::access::{Access, AccessCell};
 use crate::bidding::{Terms, TermsCell};
-use crate::counters::{family, line};
 use crate::enrich::geo_cell::GeoCell;
 use crate::enrich::zone_cell::ZoneCell;
-use crate::journal::count;
 use crate::keys::Keys;
-use crate::limits::WATCH_INTERVAL_MS;
+use crate::limits::{ACCESS_BYTES_MAX, TERMS_BYTES_MAX, WATCH_INTERVAL_MS};
 use crate::server::now_ms;
 use crate::settings::Files;
 use crate::snapshot_cell::SnapshotCell;
 
-const OFFSETS_INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) use self::state::{LastRefusal, WatchState, age_secs};
+use self::state::{Reason, Refused};
 
-/// What happened to watched files.
-#[derive(Debug, Default)]
-pub(crate) struct WatchCounters {
-    swapped: [AtomicU64; Watched::ALL.len()],
-    refused: [AtomicU64; Watched::ALL.len()],
-}
+const OFFSETS_INTERVAL: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Watched {
@@ -50,29 +50,29 @@ impl Watched {
         (Watched::Bidding, "bidding"),
         (Watched::Access, "access"),
     ];
+
+    const fn name(self) -> &'static str {
+        Watched::ALL[self as usize].1
+    }
 }
 
-impl WatchCounters {
-    pub(crate) fn render(&self, out: &mut String) {
-        family(out, "swap_total", "counter", "Watched files taken over or refused.");
-        for (index, (_, name)) in Watched::ALL.iter().enumerate() {
-            let taken = self.swapped[index].load(Ordering::Relaxed);
-            let refused = self.refused[index].load(Ordering::Relaxed);
-            line(out, &format!("swap_total{{file=\"{name}\",result=\"taken\"}}"), taken);
-            line(out, &format!("swap_total{{file=\"{name}\",result=\"refused\"}}"), refused);
-        }
-    }
+/// What the watcher keeps current, and what it verifies with.
+#[derive(Clone)]
+pub(crate) struct Cells {
+    pub(crate) snapshots: Arc<SnapshotCell>,
+    pub(crate) geography: Arc<GeoCell>,
+    pub(crate) zones: Arc<ZoneCell>,
+    pub(crate) terms: Arc<TermsCell>,
+    pub(crate) access: Arc<AccessCell>,
+    pub(crate) keys: Keys,
+    pub(crate) bundle_keys: Arc<[BundleVerifier]>,
 }
 
 /// Looks at the files and keeps the shared cells current.
 pub(crate) struct Watcher {
     files: Vec<WatchedFile>,
-    snapshots: Arc<SnapshotCell>,
-    geography: Arc<GeoCell>,
-    zones: Arc<ZoneCell>,
-    terms: Arc<TermsCell>,
-    access: (Arc<AccessCell>, Keys),
-    counters: Arc<WatchCounters>,
+    cells: Cells,
+    state: Arc<WatchState>,
     offsets_at: Instant,
 }
 
@@ -93,14 +93,7 @@ struct Version {
 }
 
 impl Watcher {
-    pub(crate) fn new(
-        files: &Files,
-        snapshots: Arc<SnapshotCell>,
-        (geography, zones): (Arc<GeoCell>, Arc<ZoneCell>),
-        terms: Arc<TermsCell>,
-        access: (Arc<AccessCell>, Keys),
-        counters: Arc<WatchCounters>,
-    ) -> Watcher {
+    pub(crate) fn new(files: &Files, cells: Cells, state: Arc<WatchState>) -> Watcher {
         // Location first: the first decision should already know where its visitor is.
         let watched = [
             (Watched::Geo, files.geo.clone()),
@@ -113,7 +106,7 @@ impl Watcher {
             .into_iter()
             .filter_map(|(what, path)| Some(WatchedFile { what, path: path?, seen: None }))
             .collect();
-        Watcher { files, snapshots, geography, zones, terms, access, counters, offsets_at: Instant::now() }
+        Watcher { files, cells, state, offsets_at: Instant::now() }
     }
 
     /// Looks once at every file.
@@ -124,34 +117,26 @@ impl Watcher {
                 continue;
             }
             file.seen = Some(version);
-            let outcome = match file.what {
-                Watched::Geo => take_geography(&file.path, &self.geography),
-                Watched::Bundle => take_bundle(&file.path, &self.snapshots, &self.zones),
-                Watched::Posteriors => take_posteriors(&file.path, &self.snapshots),
-                Watched::Bidding => take_terms(&file.path, &self.terms),
-                Watched::Access => take_access(&file.path, &self.access),
-            };
-            let counters = &self.counters;
             let path = file.path.display();
-            match outcome {
+            match take(file.what, &file.path, &self.cells, &self.state) {
                 Ok(()) => {
-                    count(&counters.swapped[file.what as usize], 1);
+                    self.state.take(file.what);
                     tracing::debug!(%path, "taken over");
                 }
-                Err(error) => {
-                    count(&counters.refused[file.what as usize], 1);
-                    tracing::warn!(%path, error, "refused; the version in use stays");
+                Err(refused) => {
+                    tracing::warn!(%path, error = refused.detail, "refused; the version in use stays");
+                    self.state.refuse(file.what, refused);
                 }
             }
         }
         if self.offsets_at.elapsed() >= OFFSETS_INTERVAL {
             self.offsets_at = Instant::now();
-            self.geography.refresh_offsets(now_ms());
-            if let Some(live) = self.snapshots.load().as_ref() {
-                self.zones.refresh(live.bundle().program().program(), now_ms());
+            self.cells.geography.refresh_offsets(now_ms());
+            if let Some(live) = self.cells.snapshots.load().as_ref() {
+                self.cells.zones.refresh(live.bundle().program().program(), now_ms());
             }
         }
-        self.snapshots.reap();
+        self.cells.snapshots.reap();
     }
 
     /// Runs until the flag is set.
@@ -174,35 +159,53 @@ fn version_of(path: &Path) -> Option<Version> {
     Some(Version { bytes: metadata.len(), modified: metadata.modified().ok()?, inode })
 }
 
-// Each of these reads, verifies and publishes one file. The error is for the log only.
-
-fn take_geography(path: &Path, geography: &GeoCell) -> Result<(), String> {
-    geography.install_file(path, now_ms()).map_err(|error| error.to_string())
+/// Reads, verifies and publishes one file.
+fn take(what: Watched, path: &Path, cells: &Cells, state: &WatchState) -> Result<(), Refused> {
+    match what {
+        Watched::Geo => {
+            let installed = cells.geography.install_file(path, now_ms());
+            installed.map_err(|error| Refused::new(Reason::Corrupt, error))
+        }
+        Watched::Bundle => take_bundle(path, cells, state),
+        Watched::Posteriors => {
+            let table = tessera_wire::posterior::decode(&read(path, POSTERIOR_BYTES_MAX)?);
+            cells.snapshots.publish_posteriors(table.map_err(|error| Refused::new(Reason::Corrupt, error))?);
+            Ok(())
+        }
+        Watched::Bidding => {
+            let terms = Terms::parse(&read_text(path, TERMS_BYTES_MAX)?);
+            cells.terms.store(Some(Arc::new(terms.map_err(|error| Refused::new(Reason::Invalid, error))?)));
+            Ok(())
+        }
+        Watched::Access => {
+            let access = Access::parse(&read_text(path, ACCESS_BYTES_MAX)?, &cells.keys);
+            cells.access.store(Arc::new(access.map_err(|error| Refused::new(Reason::Invalid, error))?));
+            Ok(())
+        }
+    }
 }
 
-fn take_bundle(path: &Path, snapshots: &SnapshotCell, zones: &ZoneCell) -> Result<(), String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let bundle = LoadedBundle::from_bytes(&bytes).map_err(|error| error.to_string())?;
-    zones.prepare(bundle.program().program(), now_ms());
-    snapshots.publish_bundle(bundle);
+fn take_bundle(path: &Path, cells: &Cells, state: &WatchState) -> Result<(), Refused> {
+    let bytes = read(path, BUNDLE_BYTES_MAX)?;
+    // Before anything in it is looked at.
+    signature::verify(&bytes, &cells.bundle_keys)?;
+    let bundle = LoadedBundle::from_bytes(&bytes)?;
+    cells.zones.prepare(bundle.program().program(), now_ms());
+    cells.snapshots.publish_bundle(bundle);
+    state.bundle_made(made_at_ms(&bytes)?);
     Ok(())
 }
 
-fn take_posteriors(path: &Path, snapshots: &SnapshotCell) -> Result<(), String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let table = tessera_wire::posterior::decode(&bytes).map_err(|error| error.to_string())?;
-    snapshots.publish_posteriors(table);
-    Ok(())
+/// A file's bytes, unless there are more of them than anybody would read.
+fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Refused> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > bytes_max {
+        return Err(Refused::new(Reason::OverLimit, format!("the file has more than {bytes_max} bytes")));
+    }
+    Ok(bytes)
 }
 
-fn take_terms(path: &Path, terms: &TermsCell) -> Result<(), String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    terms.store(Some(Arc::new(Terms::parse(&text).map_err(|error| error.to_string())?)));
-    Ok(())
-}
-
-fn take_access(path: &Path, (access, keys): &(Arc<AccessCell>, Keys)) -> Result<(), String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    access.store(Arc::new(Access::parse(&text, keys).map_err(|error| error.to_string())?));
-    Ok(())
+fn read_text(path: &Path, bytes_max: usize) -> Result<String, Refused> {
+    String::from_utf8(read(path, bytes_max)?).map_err(|error| Refused::new(Reason::Corrupt, error))
 }

@@ -55,6 +55,12 @@ enum Command {
     },
     /// Print a token that shows a tester chosen variants of experiments
     Preview(PreviewArgs),
+    /// Make a key pair that signs bundles
+    Keygen {
+        /// The file to write the secret key to
+        #[arg(short, long)]
+        output: PathBuf,
+    },
     /// Make, list and revoke API keys of the data port
     Key {
         #[command(subcommand)]
@@ -220,7 +226,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Version => commands::say(env!("CARGO_PKG_VERSION")),
         Command::Config { command: ConfigCommand::Show } => commands::say(resolved.show().trim_end()),
         Command::Config { command: ConfigCommand::Validate } => drop(Config::check(&resolved)?),
-        Command::Build { directory, output } => return commands::build::run(&directory, &output),
+        Command::Build { directory, output } => {
+            return commands::build::run(&Config::check(&resolved)?, &directory, &output);
+        }
+        Command::Keygen { output } => return commands::keygen::run(&output),
         Command::Demo(arguments) => return demo::run(&arguments, resolved),
         command => return run_part(&command, &Config::check(&resolved)?),
     }

@@ -133,7 +133,9 @@ pub(crate) fn publish(config: &Config, directory: &Path) -> anyhow::Result<Outco
     for warning in &compiled.warnings {
         tracing::warn!("\n{}", warning.render(&sources.files));
     }
-    Ok(Publisher::open(&config.bundle_dir())?.publish(compiled.bundle, now_ms() as u64)?)
+    Ok(Publisher::open(&config.bundle_dir())?
+        .signing(config.control.signer.clone())
+        .publish(compiled.bundle, now_ms() as u64)?)
 }
 
 pub(crate) fn now_ms() -> i64 {
@@ -185,6 +187,7 @@ fn start_control(config: &Config) -> anyhow::Result<Server> {
         bundle_directory: config.bundle_dir(),
         source_directory: config.control.source.clone(),
         store_path: config.store_path(),
+        signer: config.control.signer.clone(),
         api_key: config.control.api_key.clone(),
     };
     Server::start(settings).map_err(|error| match error {

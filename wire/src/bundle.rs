@@ -234,10 +234,15 @@ pub(crate) fn content_end(bytes: &[u8]) -> Result<usize, BundleError> {
     let mut at = HEADER_BYTES;
     for _ in 0..u16::from_le_bytes([bytes[6], bytes[7]]) {
         let header = slice(bytes, at, SECTION_HEADER_BYTES)?;
-        at += SECTION_HEADER_BYTES + slice(bytes, at + SECTION_HEADER_BYTES, u32_at(header, 4) as usize)?.len();
+        at +=
+            SECTION_HEADER_BYTES + slice(bytes, at + SECTION_HEADER_BYTES, u32_at(header, 4) as usize)?.len();
     }
     let is_signed = signature::is_trailer(&bytes[at..]);
-    if at == bytes.len() || is_signed { Ok(at) } else { Err(BundleError::TrailingBytes { count: bytes.len() - at }) }
+    if at == bytes.len() || is_signed {
+        Ok(at)
+    } else {
+        Err(BundleError::TrailingBytes { count: bytes.len() - at })
+    }
 }
 
 /// Reads a bundle, checking every checksum before anything is decoded.

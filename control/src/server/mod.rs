@@ -20,6 +20,8 @@ mod listen;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tessera_wire::signature::BundleSigner;
+
 pub use listen::{Server, ServerError};
 
 /// What the server needs to know.
@@ -33,6 +35,8 @@ pub struct ServerSettings {
     pub source_directory: Option<PathBuf>,
     /// The analytics store that reports are read from.
     pub store_path: PathBuf,
+    /// Signs what is published.
+    pub signer: Option<BundleSigner>,
     /// Key that requests must bring.
     pub api_key: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod key;
+pub(crate) mod keygen;
 pub(crate) mod preview;
 pub(crate) mod probe;
 pub(crate) mod rules;

@@ -10,9 +10,13 @@ use tessera_engine::journal::Sync;
 use tessera_engine::limits::ORIGINS_MAX;
 use tessera_engine::{Files, Origins};
 use tessera_engine_core::consent::{DefaultRegime, GpcScope, Policy};
+use tessera_wire::signature::{BundleSigner, BundleVerifier};
 
 use super::ConfigError;
 use super::resolve::Resolved;
+
+/// Public keys of bundles: one, and another while keys change.
+const BUNDLE_KEYS_MAX: usize = 16;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone)]
@@ -64,6 +68,8 @@ pub(crate) struct ControlConfig {
     pub listen: SocketAddr,
     /// Source directory to publish at start.
     pub source: Option<PathBuf>,
+    /// Signs what is published.
+    pub signer: Option<BundleSigner>,
     /// Key that requests must bring.
     pub api_key: Option<String>,
 }
@@ -78,6 +84,10 @@ impl Config {
         let control = ControlConfig {
             listen: read(resolved, "control.listen", address)?,
             source: optional(resolved, "control.source").map(PathBuf::from),
+            signer: match optional(resolved, "control.signing_key") {
+                Some(_) => Some(read_secret(resolved, "control.signing_key", signing_key)?),
+                None => None,
+            },
             api_key: optional(resolved, "control.api_key").map(str::to_owned),
         };
         if !control.listen.ip().is_loopback() && control.api_key.is_none() {
@@ -147,6 +157,7 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
             access: optional(resolved, "engine.access")
                 .map_or_else(|| data_dir.join("access.toml"), PathBuf::from),
         },
+        bundle_keys: read(resolved, "engine.bundle_keys", bundle_keys)?,
         origins: read(resolved, "engine.cors_origins", origins)?,
         journal_directory: data_dir.join("journal"),
         visitor_directory: data_dir.join("visitors"),
@@ -193,6 +204,51 @@ fn read<T>(
         origin: resolved.origin(name),
         help,
     })
+}
+
+/// Like [`read`], without repeating the value in the error.
+fn read_secret<T>(
+    resolved: &Resolved,
+    name: &'static str,
+    read: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<T, ConfigError> {
+    read(resolved.get(name)).map_err(|help| ConfigError::Value {
+        name,
+        value: "********".to_owned(),
+        origin: resolved.origin(name),
+        help,
+    })
+}
+
+/// 32 bytes as hexadecimal digits.
+fn key_bytes(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let is_hex = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_hex.then(|| {
+        for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).unwrap_or(0);
+        }
+        bytes
+    })
+}
+
+fn signing_key(text: &str) -> Result<BundleSigner, &'static str> {
+    key_bytes(text.trim())
+        .map(BundleSigner::new)
+        .ok_or("write the 64 hexadecimal digits that `tessera keygen` made")
+}
+
+fn bundle_keys(text: &str) -> Result<Vec<BundleVerifier>, &'static str> {
+    const HELP: &str = "write public keys that `tessera keygen` printed, separated by commas";
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let keys: Vec<BundleVerifier> = parts
+        .map(|part| key_bytes(part).and_then(|bytes| BundleVerifier::new(bytes).ok()).ok_or(HELP))
+        .collect::<Result<_, _>>()?;
+    if keys.len() > BUNDLE_KEYS_MAX {
+        Err("a few keys are enough: the old and the new one")
+    } else {
+        Ok(keys)
+    }
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {

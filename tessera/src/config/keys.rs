@@ -26,7 +26,7 @@ const fn key(
 }
 
 /// All settings, by section.
-pub(crate) const KEYS: [Key; 27] = [
+pub(crate) const KEYS: [Key; 29] = [
     key(
         "paths.data_dir",
         "./tessera-data",
@@ -52,6 +52,12 @@ pub(crate) const KEYS: [Key; 27] = [
         "",
         None,
         "bundle file to watch; empty: the one that control publishes in the data directory",
+    ),
+    key(
+        "engine.bundle_keys",
+        "",
+        None,
+        "public keys by one of which a bundle must be signed, separated by commas; empty: unsigned ones are taken too",
     ),
     key(
         "engine.geo_database",
@@ -125,6 +131,13 @@ pub(crate) const KEYS: [Key; 27] = [
         flag: None,
         is_secret: true,
         meaning: "key that the control API asks for; empty: none, loopback only",
+    },
+    Key {
+        name: "control.signing_key",
+        default: "",
+        flag: None,
+        is_secret: true,
+        meaning: "secret key that signs published and built bundles, see `tessera keygen`; empty: they are not signed",
     },
     key("analytics.publish_interval", "500ms", None, "least time between two posterior tables"),
     key("analytics.attribution_window", "7d", None, "how long after serving a touch still counts"),
