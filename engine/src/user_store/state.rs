@@ -164,14 +164,19 @@ impl UserState {
 
     /// Bytes on the heap and in the map's slot.
     pub(super) fn bytes(&self) -> usize {
-        /// A slot of the map with its share of empty ones, and the allocator's own bytes.
+        /// A slot of the map with its share of empty ones: half of a slot's bytes on average.
         const SLOT: usize = 64;
-        let cart = if self.cart.is_some() { size_of::<Cart>() + 8 } else { 0 };
-        SLOT + size_of::<UserState>()
+        let cart = if self.cart.is_some() { heap(size_of::<Cart>()) } else { 0 };
+        SLOT + heap(size_of::<UserState>())
             + cart
-            + self.last_viewed.len()
-            + self.stamps.capacity() * size_of::<Stamp>()
+            + heap(self.last_viewed.len())
+            + heap(self.stamps.capacity() * size_of::<Stamp>())
     }
+}
+
+/// What the allocator takes for a piece of this size: whole sixteens with eight bytes of its own, 32 at least.
+fn heap(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16).max(32) }
 }
 
 fn later(time: &mut u32, at_secs: u32) {
