@@ -3,6 +3,10 @@
 //! Cost: a relaxed load and store per event; shards are never shared between writing threads. Labels come from closed
 //! enums only, so the number of series is fixed.
 
+mod bidding;
+
+pub use bidding::{NoBid, Notice};
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,6 +80,7 @@ pub struct Shard {
     touches: [Cell; 4],
     behaviours: Cell,
     refusals: [Cell; 7],
+    bidding: bidding::Bidding,
     /// Open connections: up and down by the owning worker.
     connections: AtomicU64,
     connections_refused: Cell,
@@ -163,6 +168,7 @@ pub fn render(shards: &[Arc<Shard>], out: &mut String) {
         );
     }
     line(out, "events_ingested_total{type=\"behaviour\"}", sum(shards, |shard| shard.behaviours.get()));
+    bidding::render(shards, out);
     family(out, "http_refused_total", "counter", "Requests refused by reason.");
     for (index, (_, name)) in Refusal::ALL.iter().enumerate() {
         line(

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use hyper::StatusCode;
-use hyper::header::AUTHORIZATION;
 use tessera_engine_core::admit::admit;
 use tessera_engine_core::consent::OwnConsent;
 use tessera_engine_core::decide::{Ad, Decision, Note, decide};
@@ -25,7 +23,7 @@ use super::remembered::{behaviour_of, midnight_ms, remembered_cart_value};
 use super::request::{self, DecideBody, FreeValues};
 use super::urls::{host_of, origin_of, path_of};
 use super::what_if;
-use crate::counters::Refusal;
+use crate::access::Scopes;
 use crate::snapshot_cell::Live;
 use crate::user_store::{Change, CountKey, UserView, record};
 
@@ -175,19 +173,9 @@ impl Responder {
         Ok(summary)
     }
 
-    /// Is the caller's key this one? What is compared are hashes, in constant time.
-    pub(super) fn authorize(&self, arrival: &Arrival<'_>, key: &str, detail: &str) -> Result<(), Problem> {
-        let given = arrival.header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        if given.is_some_and(|given| blake3::hash(given.as_bytes()) == blake3::hash(key.as_bytes())) {
-            return Ok(());
-        }
-        let detail = format!("{detail} in an `Authorization: Bearer` header");
-        Err(Problem::new(StatusCode::UNAUTHORIZED, Refusal::Unauthorized, "key_needed", detail))
-    }
-
     fn authorize_explain(&self, arrival: &Arrival<'_>) -> Result<(), Problem> {
         let authorized =
-            self.authorize(arrival, &self.keys.explain, "`options.explain` needs the explain key");
+            self.authorize(arrival, Scopes::EXPLAIN, "`options.explain` needs a key of scope `explain`");
         authorized.map_err(|problem| problem.coded("explain_needs_key").at("/options/explain"))
     }
 

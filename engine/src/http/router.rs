@@ -10,20 +10,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE,
-    HeaderName, HeaderValue,
-};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use tessera_wire::event::{Event, TouchKind};
 
 use super::body;
-use super::context::{Arrival, Responder, Worker};
+use super::context::{Arrival, Caller, Responder, Worker};
+use super::cors;
 use super::events::{ACCEPTED, Accepted};
+use super::openrtb::Bid;
+use super::openrtb::notice::{Kind, Noticed, thanks};
+use super::openrtb::write::refusal;
 use super::problem::Problem;
 use super::touch::Touched;
+use crate::access::Scopes;
 use crate::journal::AppendError;
 use crate::limits::BODY_BYTES_MAX;
 use crate::server::now_ms;
@@ -31,6 +33,10 @@ use crate::server::now_ms;
 type Answer = Response<Full<Bytes>>;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const OPENRTB_VERSION: HeaderName = HeaderName::from_static("x-openrtb-version");
+const NO_BID_REASON: HeaderName = HeaderName::from_static("x-no-bid-reason");
+/// Smaller answers take as many packets compressed as they are.
+const COMPRESSED_BYTES_MIN: usize = 1_024;
 /// First guess of an answer's size; most are a little smaller.
 const ANSWER_BYTES: usize = 2_048;
 
@@ -57,25 +63,34 @@ impl Handler {
 
     /// Answers one request; errors become problem documents.
     pub(crate) async fn handle(self: Rc<Self>, request: Request<Incoming>, peer: IpAddr) -> Answer {
-        match self.route(request, peer).await {
+        let permit = cors::permit(&self.responder.origins, request.headers());
+        let mut response = match self.route(request, peer).await {
             Ok(response) => response,
             Err(problem) => {
                 self.worker.borrow().shard.refusal(problem.refusal);
-                cross_origin(problem.response())
+                problem.response()
             }
-        }
+        };
+        permit.mark(&mut response);
+        response
     }
 
     async fn route(&self, request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Problem> {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         let query = head.uri.query().unwrap_or("");
+        let scopes = self.responder.scopes(&head.headers, query);
         let arrival = Arrival {
+            caller: if scopes.covers(Scopes::TRUSTED) { Caller::Trusted } else { Caller::Visitor },
+            scopes,
             peer,
             headers: &head.headers,
             now_ms: now_ms(),
             random: self.random.borrow_mut().random(),
         };
+        if let Some((scope, detail)) = needed(&head.method, path) {
+            self.responder.authorize(&arrival, scope, detail)?;
+        }
         match (&head.method, path) {
             (&Method::POST, "/v1/decide") => {
                 let bytes = body::read(body).await?;
@@ -92,6 +107,14 @@ impl Handler {
                 self.responder.what_if(&arrival, &bytes, &mut self.worker.borrow_mut(), &mut out)?;
                 Ok(json(StatusCode::OK, out))
             }
+            (&Method::POST, "/openrtb2/bid") => {
+                let bytes = body::read_compressed(&head.headers, body).await?;
+                self.bid(&arrival.of_a_server(), &bytes)
+            }
+            (&Method::GET | &Method::POST, _) if path.starts_with("/openrtb2/") => {
+                let (kind, token) = Kind::of_path(path).ok_or_else(|| Problem::not_found(path))?;
+                self.notice(kind, self.responder.notice(kind, token, query, arrival.now_ms)?).await
+            }
             (&Method::POST, "/v1/events") => {
                 let bytes = body::read(body).await?;
                 self.events(&arrival, &bytes).await
@@ -106,9 +129,9 @@ impl Handler {
             (&Method::GET | &Method::POST, _) if path.starts_with("/c/") => {
                 self.record(self.responder.click(&path[3..], query, arrival.now_ms)?).await
             }
-            (&Method::GET, "/healthz") => Ok(plain(StatusCode::OK, "ok")),
+            (&Method::GET, "/healthz" | "/status") => Ok(plain(StatusCode::OK, "ok")),
             (&Method::GET, "/readyz") => self.ready(),
-            (&Method::OPTIONS, _) => Ok(preflight()),
+            (&Method::OPTIONS, _) => Ok(cors::preflight()),
             _ => Err(Problem::not_found(path)),
         }
     }
@@ -122,11 +145,47 @@ impl Handler {
         Ok(response)
     }
 
+    fn bid(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
+        let mut out = Vec::with_capacity(ANSWER_BYTES);
+        let answer = self.responder.bid(arrival, bytes, &mut self.worker.borrow_mut(), &mut out)?;
+        let mut response = match answer {
+            Bid::Response => {
+                let is_gzip = body::accepts_gzip(arrival.headers) && out.len() >= COMPRESSED_BYTES_MIN;
+                let mut response = Response::new(Full::new(Bytes::from(body::answer(out, is_gzip))));
+                if is_gzip {
+                    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                }
+                response
+            }
+            Bid::None { reason, wants_body } => {
+                let body = if wants_body { refusal(reason) } else { Bytes::new() };
+                let mut response = Response::new(Full::new(body));
+                *response.status_mut() = if wants_body { StatusCode::OK } else { StatusCode::NO_CONTENT };
+                response.headers_mut().insert(NO_BID_REASON, HeaderValue::from_static(reason.name()));
+                response
+            }
+        };
+        let headers = response.headers_mut();
+        headers.insert(OPENRTB_VERSION, HeaderValue::from_static("2.6"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(response)
+    }
+
+    async fn notice(&self, kind: Kind, noticed: Noticed) -> Result<Answer, Problem> {
+        let Noticed { events, remembered } = noticed;
+        if !events.is_empty() {
+            self.append(events.into(), &[TouchKind::Impression], 0).await.map_err(Problem::journal)?;
+            self.responder.remember(remembered.as_slice());
+        }
+        self.worker.borrow().shard.notice(kind.notice());
+        Ok(thanks())
+    }
+
     async fn record(&self, touched: Touched) -> Result<Answer, Problem> {
         let Touched { event, kind, response, answers_anyway } = touched;
         match self.append(Box::new([event]), &[kind], 0).await {
-            Ok(()) => Ok(cross_origin(response)),
-            Err(_) if answers_anyway => Ok(cross_origin(response)),
+            Ok(()) => Ok(response),
+            Err(_) if answers_anyway => Ok(response),
             Err(error) => Err(Problem::journal(error)),
         }
     }
@@ -189,7 +248,7 @@ fn json(status: StatusCode, body: Vec<u8>) -> Answer {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    cross_origin(response)
+    response
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Answer {
@@ -199,19 +258,17 @@ fn plain(status: StatusCode, text: &'static str) -> Answer {
     response
 }
 
-/// Pages on any origin may call the data port: answers hold nothing that the caller did not send.
-fn cross_origin(mut response: Answer) -> Answer {
-    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    response
-}
-
-fn preflight() -> Answer {
-    let mut response = cross_origin(Response::new(Full::new(Bytes::new())));
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
-    response
+/// The scope that a path needs; the others check for themselves, or are protected by signed tokens.
+fn needed(method: &Method, path: &str) -> Option<(Scopes, &'static str)> {
+    if *method == Method::OPTIONS {
+        return None;
+    }
+    match path {
+        "/v1/decide" | "/openrtb2/bid" => Some((Scopes::DECIDE, "this needs a key of scope `decide`")),
+        "/v1/explain" => Some((Scopes::EXPLAIN, "this needs a key of scope `explain`")),
+        "/v1/events" => Some((Scopes::INGEST, "this needs a key of scope `ingest`")),
+        _ => None,
+    }
 }
 
 /// `decide;dur=` with milliseconds to three places.
