@@ -24,6 +24,7 @@ mod preview;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod router;
+mod segment;
 #[cfg(test)]
 mod testing;
 pub(crate) mod touch;
