@@ -116,23 +116,8 @@ impl Handler {
                 let (kind, token) = Kind::of_path(path).ok_or_else(|| Problem::not_found(path))?;
                 self.notice(kind, self.responder.notice(kind, token, query, arrival.now_ms)?).await
             }
-            (&Method::POST, "/v1/events") => {
-                let bytes = body::read(body).await?;
-                self.events(&arrival, &bytes).await
-            }
-            (&Method::POST, "/v1/beacon") => {
-                let bytes = body::read_up_to(body, BEACON_BYTES_MAX).await?;
-                match segment::is_batch(&bytes) {
-                    true => self.segment(&arrival, None, &bytes).await,
-                    false => self.events(&arrival, &bytes).await,
-                }
-            }
-            (&Method::POST, path) if segment_type(path).is_some() => {
-                let kind = segment_type(path).flatten();
-                let bytes_max = if kind.is_some() { SEGMENT_CALL_BYTES_MAX } else { SEGMENT_BODY_BYTES_MAX };
-                let bytes = body::read_compressed(&head.headers, body, bytes_max).await?;
-                self.segment(&arrival, kind, &bytes).await
-            }
+            (&Method::POST, "/v1/events" | "/v1/beacon") => self.ingest(&arrival, path, body).await,
+            (&Method::POST, path) if segment_type(path).is_some() => self.ingest(&arrival, path, body).await,
             (&Method::POST, "/v1/subjects/erase") => {
                 let bytes = body::read(body).await?;
                 self.erase(&arrival, &bytes).await
@@ -202,6 +187,21 @@ impl Handler {
             Err(_) if answers_anyway => Ok(response),
             Err(error) => Err(Problem::journal(error)),
         }
+    }
+
+    /// Events in whichever of the protocols the address belongs to.
+    async fn ingest(&self, arrival: &Arrival<'_>, path: &str, body: Incoming) -> Result<Answer, Problem> {
+        if let Some(kind) = segment_type(path) {
+            let bytes_max = if kind.is_some() { SEGMENT_CALL_BYTES_MAX } else { SEGMENT_BODY_BYTES_MAX };
+            let bytes = body::read_compressed(arrival.headers, body, bytes_max).await?;
+            return self.segment(arrival, kind, &bytes).await;
+        }
+        let is_beacon = path == "/v1/beacon";
+        let bytes = body::read_up_to(body, if is_beacon { BEACON_BYTES_MAX } else { BODY_BYTES_MAX }).await?;
+        if is_beacon && segment::is_batch(&bytes) {
+            return self.segment(arrival, None, &bytes).await;
+        }
+        self.events(arrival, &bytes).await
     }
 
     async fn events(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
