@@ -33,7 +33,7 @@ use crate::limits::{
     RESETS_PENDING_MAX, STREAMS_PER_CONNECTION_MAX,
 };
 use crate::linger::Lingering;
-use crate::server::StartError;
+use crate::start_error::StartError;
 
 /// How long open connections may finish their request when the engine stops.
 const DRAIN_SECS: u64 = 5;

@@ -8,6 +8,7 @@
 
 pub mod access;
 mod bidding;
+pub mod budget;
 mod connections;
 pub mod counters;
 pub mod enrich;
@@ -19,8 +20,10 @@ mod linger;
 mod server;
 mod settings;
 pub mod snapshot_cell;
+mod start_error;
 pub mod user_store;
 mod watch;
 
-pub use server::{Engine, StartError};
+pub use server::Engine;
 pub use settings::{EngineSettings, Files, Origins};
+pub use start_error::StartError;

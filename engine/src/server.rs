@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 use crate::access::Access;
+use crate::budget::Books;
 use crate::connections::{listen, listen_all, spawn_admin, spawn_worker};
 use crate::counters::Shard;
 use crate::enrich::device::DeviceClassifier;
@@ -18,47 +19,10 @@ use crate::journal::{Journal, JournalConfig};
 use crate::keys::Keys;
 use crate::settings::EngineSettings;
 use crate::snapshot_cell::SnapshotCell;
+use crate::start_error::StartError;
 use crate::user_store::housekeeping::{self, Housekeeping};
 use crate::user_store::{UserStore, VisitorFiles};
 use crate::watch::{Cells, WatchState, Watcher};
-
-/// The engine did not start; nothing is left running.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// A port is taken or not allowed.
-    #[error("cannot listen on {address}: {cause}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Is it the admin port?
-        is_admin: bool,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The journal's directory cannot be used.
-    #[error("cannot open the event journal in `{directory}`: {cause}")]
-    Journal {
-        /// The directory.
-        directory: std::path::PathBuf,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The secrets cannot be read or made.
-    #[error("cannot use the keys in `{directory}`: {cause}")]
-    Keys {
-        /// The directory.
-        directory: std::path::PathBuf,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The file of API keys exists but cannot be used: an engine that cannot tell who may ask does not answer.
-    #[error(transparent)]
-    Access(#[from] crate::access::AccessError),
-    /// A thread, runtime or table could not be made.
-    #[error("cannot start: {0}")]
-    System(std::io::Error),
-}
 
 /// A running engine. Dropping it does not stop it; [`Engine::stop`] does.
 pub struct Engine {
@@ -70,6 +34,7 @@ pub struct Engine {
     threads: Vec<JoinHandle<()>>,
     journal: Journal,
     users: Arc<UserStore>,
+    books: Arc<Books>,
     visitor_files: VisitorFiles,
 }
 
@@ -89,18 +54,16 @@ impl Engine {
     ) -> Result<Engine, StartError> {
         // Ports first: they are what most often fails, and nothing has been touched yet.
         let (data_address, listeners) = listen_all(settings.listen, settings.workers)?;
-        let admin = listen(settings.admin_listen, false).map_err(|cause| StartError::Listen {
-            address: settings.admin_listen,
-            is_admin: true,
-            cause,
-        })?;
+        let admin = listen_admin(settings.admin_listen)?;
         let admin_address = admin.local_addr().map_err(StartError::System)?;
         let keys = Keys::load_or_create(&settings.key_directory)
             .map_err(|cause| StartError::Keys { directory: settings.key_directory.clone(), cause })?;
         let access = Access::load(&settings.files.access, &keys)?.shared();
         let (users, files) = restore_visitors(&settings)?;
         let (journal, ends) = open_journal(&settings)?;
-        let snapshots = Arc::new(SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users)));
+        let books = open_books(&settings)?;
+        let snapshots = SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users));
+        let snapshots = Arc::new(snapshots.with_books(Arc::clone(&books)));
         let cells = Cells {
             snapshots,
             geography: Arc::default(),
@@ -121,6 +84,7 @@ impl Engine {
             journal: journal.counters(),
             watch: watch_state,
             users: Arc::clone(&users),
+            books: Arc::clone(&books),
             more: Arc::new(more_metrics),
         };
         let responder = Arc::new(responder(settings, cells, users)?);
@@ -128,6 +92,7 @@ impl Engine {
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
         threads.push(spawn_admin(admin, state, stopped.clone())?);
+        threads.push(Arc::clone(&books).spawn(Arc::clone(&stop)).map_err(StartError::System)?);
         let (users, journal_counters) = (Arc::clone(&responder.users), journal.counters());
         let visitor_files = files.clone();
         let housekeeping = Housekeeping { users: Arc::clone(&users), files, journal: journal_counters };
@@ -147,6 +112,7 @@ impl Engine {
             threads,
             journal,
             users,
+            books,
             visitor_files,
         })
     }
@@ -177,6 +143,8 @@ impl Engine {
                 tracing::error!("an engine thread panicked");
             }
         }
+        // The workers are gone, and have given back what they had in hand.
+        self.books.settle();
         let counters = self.journal.counters();
         self.journal.close();
         let sequence = counters.next_sequence.load(Ordering::Relaxed);
@@ -220,6 +188,12 @@ fn restore_visitors(settings: &EngineSettings) -> Result<(Arc<UserStore>, Visito
         );
     }
     Ok((users, files))
+}
+
+fn open_books(settings: &EngineSettings) -> Result<Arc<Books>, StartError> {
+    let directory = &settings.budget_directory;
+    let books = Books::open(directory, settings.workers, settings.budget_share_ppm);
+    books.map(Arc::new).map_err(|cause| StartError::Budgets { directory: directory.clone(), cause })
 }
 
 fn open_journal(settings: &EngineSettings) -> Result<crate::journal::Opened, StartError> {

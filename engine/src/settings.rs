@@ -22,6 +22,8 @@ pub struct Files {
     pub bidding: PathBuf,
     /// API keys; without the file anybody may decide and send events.
     pub access: PathBuf,
+    /// Kill switches.
+    pub switches: PathBuf,
 }
 
 /// Whose pages may call the data port from a browser.
@@ -56,6 +58,10 @@ pub struct EngineSettings {
     pub node: u16,
     /// Directory of what is remembered of visitors.
     pub visitor_directory: PathBuf,
+    /// Directory of the books of what is spent of budgets.
+    pub budget_directory: PathBuf,
+    /// This engine's share of every budget, in parts per million.
+    pub budget_share_ppm: u32,
     /// Directory of the engine's secrets; made on first use.
     pub key_directory: PathBuf,
     /// How long tokens in answers stay valid, in seconds.

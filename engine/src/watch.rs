@@ -18,6 +18,8 @@ use tessera_wire::bundle::made_at_ms;
 use tessera_wire::limits::{BUNDLE_BYTES_MAX, POSTERIOR_BYTES_MAX};
 use tessera_wire::signature::{self, BundleVerifier};
 
+use tessera_wire::switches::{SWITCHES_BYTES_MAX, SWITCHES_MAX, Switches};
+
 use crate::access::{Access, AccessCell};
 use crate::bidding::{Terms, TermsCell};
 use crate::enrich::geo_cell::GeoCell;
@@ -40,15 +42,17 @@ enum Watched {
     Geo,
     Bidding,
     Access,
+    Switches,
 }
 
 impl Watched {
-    const ALL: [(Watched, &'static str); 5] = [
+    const ALL: [(Watched, &'static str); 6] = [
         (Watched::Bundle, "bundle"),
         (Watched::Posteriors, "posteriors"),
         (Watched::Geo, "geo"),
         (Watched::Bidding, "bidding"),
         (Watched::Access, "access"),
+        (Watched::Switches, "switches"),
     ];
 
     const fn name(self) -> &'static str {
@@ -99,6 +103,8 @@ impl Watcher {
             (Watched::Geo, files.geo.clone()),
             (Watched::Bidding, Some(files.bidding.clone())),
             (Watched::Access, Some(files.access.clone())),
+            // Before the bundle: what is switched off is never shown, not even first.
+            (Watched::Switches, Some(files.switches.clone())),
             (Watched::Posteriors, Some(files.posteriors.clone())),
             (Watched::Bundle, Some(files.bundle.clone())),
         ];
@@ -150,6 +156,13 @@ impl Watcher {
     }
 }
 
+fn read_switches(path: &Path) -> Result<Switches, Refused> {
+    let switches: Switches = serde_json::from_str(&read_text(path, SWITCHES_BYTES_MAX)?)
+        .map_err(|error| Refused::new(Reason::Invalid, error))?;
+    let many = || Refused::new(Reason::OverLimit, format!("a list names more than {SWITCHES_MAX}"));
+    if switches.fits() { Ok(switches) } else { Err(many()) }
+}
+
 fn version_of(path: &Path) -> Option<Version> {
     let metadata = std::fs::metadata(path).ok()?;
     #[cfg(unix)]
@@ -180,6 +193,10 @@ fn take(what: Watched, path: &Path, cells: &Cells, state: &WatchState) -> Result
         Watched::Access => {
             let access = Access::parse(&read_text(path, ACCESS_BYTES_MAX)?, &cells.keys);
             cells.access.store(Arc::new(access.map_err(|error| Refused::new(Reason::Invalid, error))?));
+            Ok(())
+        }
+        Watched::Switches => {
+            cells.snapshots.publish_switches(read_switches(path)?);
             Ok(())
         }
     }

@@ -32,7 +32,7 @@ pub enum Event {
 }
 
 /// Things that one event can be counted as.
-pub const COUNTED_MAX: usize = 6;
+pub const COUNTED_MAX: usize = 7;
 
 /// A change of what an engine remembers of a visitor, so that it can be remembered again after a restart. Written only
 /// where the visitor allows remembering.
@@ -100,6 +100,8 @@ pub struct Generation {
     pub variants: Vec<(String, String)>,
     /// Words that rules report.
     pub tags: Vec<String>,
+    /// Text ids of the flights.
+    pub flights: Vec<String>,
     /// Experiments.
     pub experiments: Vec<ExperimentNames>,
 }
@@ -252,6 +254,10 @@ pub struct Served {
     pub placement: u32,
     /// Index into [`Generation::campaigns`].
     pub campaign: u32,
+    /// Index into [`Generation::flights`], or [`NONE`].
+    pub flight: u32,
+    /// Price of a thousand of it in millionths of the catalog's currency, 0 for what costs nothing.
+    pub cpm_micros: i64,
     /// Index into [`Generation::templates`].
     pub template: u32,
     /// Combination number of the template.

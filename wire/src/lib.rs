@@ -21,4 +21,5 @@ pub mod preview;
 pub mod program;
 pub mod signal;
 pub mod signature;
+pub mod switches;
 pub mod token;

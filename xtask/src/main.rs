@@ -15,6 +15,7 @@ commands:
   differential          compare the rule language's back ends on random programs: --cases N, --seed N
   record decide-http    measure decisions per second beside a bare server, write benches/record/decide-http.md
   record rules          measure the matcher beside other engines, write benches/record/rules.md
+  record whole          measure whole decisions in process, write benches/record/whole.md
   record columnar       measure segments over a million customers, write benches/record/columnar.md
   record bundle         measure how a bundle of 100,000 rules goes live, write benches/record/bundle.md
   record visitors       measure the memory of a million visitors, write benches/record/visitors.md

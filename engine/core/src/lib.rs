@@ -12,6 +12,7 @@
 //! caller-owned [`Scratch`](scratch::Scratch).
 
 pub mod admit;
+pub mod budget;
 pub mod bundle;
 mod compose;
 pub mod consent;
@@ -22,9 +23,12 @@ pub mod explain;
 pub mod hash;
 pub mod limits;
 pub mod model;
+pub mod pacing;
 mod place;
 pub mod scratch;
 mod select;
 mod select_arm;
 pub mod signals;
 pub mod snapshot;
+pub mod standing;
+pub mod switches;

@@ -13,9 +13,11 @@ use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, LocalTime};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_rulevm::Frame;
+use tessera_wire::catalog::Catalog;
 
 use crate::access::{AccessCell, Scopes};
 use crate::bidding::TermsCell;
+use crate::budget::WorkerFunds;
 use crate::counters::{Refusal, Shard};
 use crate::enrich::client_addr::{ClientAddrPolicy, truncate};
 use crate::enrich::device::{ClientHints, DeviceClassifier};
@@ -29,6 +31,7 @@ use crate::settings::Origins;
 use crate::snapshot_cell::SnapshotCell;
 use crate::user_store::{UserStore, UserView};
 
+use super::decide::Sold;
 use super::problem::Problem;
 use super::request::{ConsentBody, DeviceBody};
 
@@ -75,6 +78,7 @@ pub(crate) struct Memory {
     pub(crate) scratch: Scratch,
     pub(crate) devices: DeviceCache,
     pub(crate) user: UserView,
+    pub(crate) funds: WorkerFunds,
 }
 
 impl Memory {
@@ -85,6 +89,20 @@ impl Memory {
             scratch: Scratch::new(program),
             devices: DeviceCache::default(),
             user: UserView::default(),
+            funds: WorkerFunds::default(),
+        }
+    }
+
+    /// Pays for ads of the last decision.
+    pub(crate) fn charge(&mut self, sold: &Sold, catalog: &Catalog) {
+        let Memory { funds, scratch, .. } = self;
+        let ads = scratch.ads();
+        match sold {
+            Sold::All => ads.iter().for_each(|ad| funds.charge(catalog, ad)),
+            Sold::These(places) => {
+                places.iter().filter_map(|place| ads.get(*place)).for_each(|ad| funds.charge(catalog, ad));
+            }
+            Sold::Nothing => {}
         }
     }
 }

@@ -22,6 +22,7 @@ mod notes;
 pub(crate) mod openrtb;
 mod preview;
 pub(crate) mod problem;
+mod remembered;
 pub(crate) mod request;
 pub(crate) mod router;
 mod segment;

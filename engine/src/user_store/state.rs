@@ -155,7 +155,8 @@ impl UserState {
         is_full
     }
 
-    /// Counted events of `key` after `since_secs` (exclusive) and not after `now_secs`.
+    /// Counted events of `key` after `since_secs` (exclusive) and not after `now_secs`: how counts are defined.
+    #[cfg(test)]
     pub(super) fn count_since(&self, key: CountKey, since_secs: u32, now_secs: u32) -> u32 {
         let is_counted =
             |stamp: &&Stamp| (stamp.key == key) & (stamp.at_secs > since_secs) & (stamp.at_secs <= now_secs);

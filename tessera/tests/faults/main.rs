@@ -18,6 +18,7 @@ mod auctions;
 mod bad_files;
 mod bad_requests;
 mod bundles;
+mod eligibility;
 mod full_disk;
 mod http2;
 mod kill;
