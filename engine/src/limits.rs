@@ -82,3 +82,11 @@ pub const STREAMS_PER_CONNECTION_MAX: u32 = 128;
 pub const RESETS_PENDING_MAX: usize = 32;
 /// Seconds without a request after which an HTTP/2 connection is closed; over HTTP/1.1 it is [`HEAD_READ_SECS_MAX`].
 pub const IDLE_SECS_MAX: u64 = 60;
+/// Bytes of one call in Segment's protocol: its own limit.
+pub const SEGMENT_CALL_BYTES_MAX: usize = 32 << 10;
+/// Bytes of one request in Segment's protocol: its own limit for batches.
+pub const SEGMENT_BODY_BYTES_MAX: usize = 500 << 10;
+/// Bytes that browsers let a page send while it closes.
+pub const BEACON_BYTES_MAX: usize = 64 << 10;
+/// Milliseconds that an event may have waited for being sent; an older one counts as that old.
+pub const EVENT_AGE_MS_MAX: i64 = 24 * 3_600_000;

@@ -18,12 +18,12 @@ pub struct Files {
     pub posteriors: PathBuf,
     /// The location database; `None` leaves every country unknown.
     pub geo: Option<PathBuf>,
-    /// Kill switches.
-    pub switches: PathBuf,
     /// The terms on which we bid in auctions; without the file there are no bids.
     pub bidding: PathBuf,
     /// API keys; without the file anybody may decide and send events.
     pub access: PathBuf,
+    /// Kill switches.
+    pub switches: PathBuf,
 }
 
 /// Whose pages may call the data port from a browser.

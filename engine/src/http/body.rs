@@ -19,10 +19,15 @@ use crate::limits::{BODY_BYTES_MAX, BODY_READ_SECS_MAX};
 ///
 /// A body that comes in one piece, which almost all do, is not copied.
 pub(crate) async fn read(body: Incoming) -> Result<Bytes, Problem> {
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(Problem::too_large(BODY_BYTES_MAX));
+    read_up_to(body, BODY_BYTES_MAX).await
+}
+
+/// The same for an endpoint with a limit of its own.
+pub(crate) async fn read_up_to(body: Incoming, bytes_max: usize) -> Result<Bytes, Problem> {
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(Problem::too_large(bytes_max));
     }
-    match tokio::time::timeout(Duration::from_secs(BODY_READ_SECS_MAX), collect(body)).await {
+    match tokio::time::timeout(Duration::from_secs(BODY_READ_SECS_MAX), collect(body, bytes_max)).await {
         Ok(result) => result,
         Err(_) => {
             let detail = format!("the body did not arrive within {BODY_READ_SECS_MAX} seconds");
@@ -32,11 +37,16 @@ pub(crate) async fn read(body: Incoming) -> Result<Bytes, Problem> {
 }
 
 /// The whole body, decompressed when its sender says that it is gzip.
-pub(crate) async fn read_compressed(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Problem> {
-    let Some(encoding) = headers.get(CONTENT_ENCODING) else { return read(body).await };
+pub(crate) async fn read_compressed(
+    headers: &HeaderMap,
+    body: Incoming,
+    bytes_max: usize,
+) -> Result<Bytes, Problem> {
+    let bytes = read_up_to(body, bytes_max).await?;
+    let Some(encoding) = headers.get(CONTENT_ENCODING) else { return Ok(bytes) };
     match encoding.to_str().map(str::trim) {
-        Ok(name) if name.eq_ignore_ascii_case("gzip") => decompress(&read(body).await?),
-        Ok(name) if name.is_empty() || name.eq_ignore_ascii_case("identity") => read(body).await,
+        Ok(name) if name.eq_ignore_ascii_case("gzip") => decompress(&bytes, bytes_max),
+        Ok(name) if name.is_empty() || name.eq_ignore_ascii_case("identity") => Ok(bytes),
         _ => {
             let detail = "the body is encoded as something other than gzip; send it as gzip or as it is";
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -46,13 +56,13 @@ pub(crate) async fn read_compressed(headers: &HeaderMap, body: Incoming) -> Resu
 }
 
 /// A small body may decompress to a huge one: no more is decompressed than may be read.
-fn decompress(bytes: &[u8]) -> Result<Bytes, Problem> {
+fn decompress(bytes: &[u8], bytes_max: usize) -> Result<Bytes, Problem> {
     let mut out = Vec::new();
-    let mut reader = MultiGzDecoder::new(bytes).take(BODY_BYTES_MAX as u64 + 1);
+    let mut reader = MultiGzDecoder::new(bytes).take(bytes_max as u64 + 1);
     reader.read_to_end(&mut out).map_err(|error| {
         Problem::bad_request("body_not_gzip", format!("the body does not decompress: {error}"))
     })?;
-    if out.len() > BODY_BYTES_MAX { Err(Problem::too_large(BODY_BYTES_MAX)) } else { Ok(Bytes::from(out)) }
+    if out.len() > bytes_max { Err(Problem::too_large(bytes_max)) } else { Ok(Bytes::from(out)) }
 }
 
 /// Does the caller read gzip?
@@ -76,7 +86,7 @@ pub(crate) fn answer(bytes: Vec<u8>, is_gzip: bool) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-async fn collect(mut body: Incoming) -> Result<Bytes, Problem> {
+async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Problem> {
     let mut first = Bytes::new();
     let mut rest: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -90,18 +100,23 @@ async fn collect(mut body: Incoming) -> Result<Bytes, Problem> {
         if rest.is_empty() {
             rest.extend_from_slice(&first);
         }
-        if rest.len() + data.len() > BODY_BYTES_MAX {
-            return Err(Problem::too_large(BODY_BYTES_MAX));
+        if rest.len() + data.len() > bytes_max {
+            return Err(Problem::too_large(bytes_max));
         }
         rest.extend_from_slice(&data);
     }
     let whole = if rest.is_empty() { first } else { Bytes::from(rest) };
-    if whole.len() > BODY_BYTES_MAX { Err(Problem::too_large(BODY_BYTES_MAX)) } else { Ok(whole) }
+    if whole.len() > bytes_max { Err(Problem::too_large(bytes_max)) } else { Ok(whole) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decompress(bytes: &[u8]) -> Result<Bytes, Problem> {
+        super::decompress(bytes, BODY_BYTES_MAX)
+    }
+
     use proptest::prelude::*;
 
     #[test]

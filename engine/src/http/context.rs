@@ -31,6 +31,7 @@ use crate::settings::Origins;
 use crate::snapshot_cell::SnapshotCell;
 use crate::user_store::{UserStore, UserView};
 
+use super::decide::Sold;
 use super::problem::Problem;
 use super::request::{ConsentBody, DeviceBody};
 
@@ -92,11 +93,17 @@ impl Memory {
         }
     }
 
-    /// Pays for the ads of the last decision, unless they are free.
-    pub(crate) fn charge_unless(&mut self, is_free: bool, catalog: &Catalog) {
+    /// Pays for ads of the last decision.
+    pub(crate) fn charge(&mut self, sold: &Sold, catalog: &Catalog) {
         let Memory { funds, scratch, .. } = self;
-        let ads = if is_free { &[] } else { scratch.ads() };
-        ads.iter().for_each(|ad| funds.charge(catalog, ad));
+        let ads = scratch.ads();
+        match sold {
+            Sold::All => ads.iter().for_each(|ad| funds.charge(catalog, ad)),
+            Sold::These(places) => {
+                places.iter().filter_map(|place| ads.get(*place)).for_each(|ad| funds.charge(catalog, ad));
+            }
+            Sold::Nothing => {}
+        }
     }
 }
 

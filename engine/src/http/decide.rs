@@ -98,6 +98,7 @@ impl Responder {
             let ads = if decided.is_what_if { 0 } else { decided.answer.decision.ads.len() };
             (0..ads).for_each(|number| emit(decided.shown(number, number as u16)));
             decided.answer.encode(out);
+            Sold::All
         })
     }
 
@@ -108,7 +109,7 @@ impl Responder {
         arrival: &Arrival<'_>,
         body: &DecideBody<'_>,
         memory: &mut Memory,
-        take: &mut dyn FnMut(&Decided<'_>),
+        take: &mut dyn FnMut(&Decided<'_>) -> Sold,
     ) -> Result<Summary, Problem> {
         let is_what_if = body.options.is_what_if || body.options.at_time.is_some();
         if body.options.explain || is_what_if {
@@ -166,10 +167,10 @@ impl Responder {
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
         };
-        take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
+        let sold = take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
         let summary = Summary::of(&decision, admitted.mode());
         let is_free = is_what_if || body.options.test || preview.is_some();
-        memory.charge_unless(is_free, live.bundle().catalog());
+        memory.charge(if is_free { &Sold::Nothing } else { &sold }, live.bundle().catalog());
         Ok(summary)
     }
 
@@ -241,6 +242,16 @@ impl Decided<'_> {
         let served = served(snapshot, (self.random, *now_ms), admitted, (ad, number), notes);
         Shown { served, ad, counted_subject: self.counted_subject }
     }
+}
+
+/// Which ads of a decision are paid for.
+pub(crate) enum Sold {
+    /// Every one: all are in the answer.
+    All,
+    /// Those at these places.
+    These(SmallVec<[usize; 4]>),
+    /// None.
+    Nothing,
 }
 
 /// What the counters want to know of a decision.

@@ -25,6 +25,7 @@ pub(crate) mod problem;
 mod remembered;
 pub(crate) mod request;
 pub(crate) mod router;
+mod segment;
 #[cfg(test)]
 mod testing;
 pub(crate) mod touch;

@@ -19,15 +19,16 @@ use tessera_wire::event::{Event, TouchKind};
 use super::body;
 use super::context::{Arrival, Caller, Responder, Worker};
 use super::cors;
-use super::events::{ACCEPTED, Accepted};
+use super::events::{ACCEPTED, Accepted, Batch};
 use super::openrtb::Bid;
 use super::openrtb::notice::{Kind, Noticed, thanks};
 use super::openrtb::write::refusal;
 use super::problem::Problem;
+use super::segment;
 use super::touch::Touched;
 use crate::access::Scopes;
 use crate::journal::AppendError;
-use crate::limits::BODY_BYTES_MAX;
+use crate::limits::{BEACON_BYTES_MAX, BODY_BYTES_MAX, SEGMENT_BODY_BYTES_MAX, SEGMENT_CALL_BYTES_MAX};
 use crate::server::now_ms;
 
 type Answer = Response<Full<Bytes>>;
@@ -108,17 +109,15 @@ impl Handler {
                 Ok(json(StatusCode::OK, out))
             }
             (&Method::POST, "/openrtb2/bid") => {
-                let bytes = body::read_compressed(&head.headers, body).await?;
+                let bytes = body::read_compressed(&head.headers, body, BODY_BYTES_MAX).await?;
                 self.bid(&arrival.of_a_server(), &bytes)
             }
             (&Method::GET | &Method::POST, _) if path.starts_with("/openrtb2/") => {
                 let (kind, token) = Kind::of_path(path).ok_or_else(|| Problem::not_found(path))?;
                 self.notice(kind, self.responder.notice(kind, token, query, arrival.now_ms)?).await
             }
-            (&Method::POST, "/v1/events") => {
-                let bytes = body::read(body).await?;
-                self.events(&arrival, &bytes).await
-            }
+            (&Method::POST, "/v1/events" | "/v1/beacon") => self.ingest(&arrival, path, body).await,
+            (&Method::POST, path) if segment_type(path).is_some() => self.ingest(&arrival, path, body).await,
             (&Method::POST, "/v1/subjects/erase") => {
                 let bytes = body::read(body).await?;
                 self.erase(&arrival, &bytes).await
@@ -190,13 +189,44 @@ impl Handler {
         }
     }
 
+    /// Events in whichever of the protocols the address belongs to.
+    async fn ingest(&self, arrival: &Arrival<'_>, path: &str, body: Incoming) -> Result<Answer, Problem> {
+        if let Some(kind) = segment_type(path) {
+            let bytes_max = if kind.is_some() { SEGMENT_CALL_BYTES_MAX } else { SEGMENT_BODY_BYTES_MAX };
+            let bytes = body::read_compressed(arrival.headers, body, bytes_max).await?;
+            return self.segment(arrival, kind, &bytes).await;
+        }
+        let is_beacon = path == "/v1/beacon";
+        let bytes = body::read_up_to(body, if is_beacon { BEACON_BYTES_MAX } else { BODY_BYTES_MAX }).await?;
+        if is_beacon && segment::is_batch(&bytes) {
+            return self.segment(arrival, None, &bytes).await;
+        }
+        self.events(arrival, &bytes).await
+    }
+
     async fn events(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
-        let batch = self.responder.events(arrival, bytes)?;
+        let answer = self.store(self.responder.events(arrival, bytes)?).await?;
+        Ok(json(ACCEPTED, encode(&answer)))
+    }
+
+    async fn segment(
+        &self,
+        arrival: &Arrival<'_>,
+        kind: Option<&str>,
+        bytes: &[u8],
+    ) -> Result<Answer, Problem> {
+        self.store(self.responder.segment(arrival, kind, bytes)?).await?;
+        Ok(json(StatusCode::OK, segment::SUCCESS.to_vec()))
+    }
+
+    /// Writes a batch down, then lets decisions know of it.
+    async fn store(&self, batch: Batch) -> Result<Accepted, Problem> {
+        batch.answer.codes().for_each(|code| self.worker.borrow().shard.rejected(code));
         if !batch.events.is_empty() {
             self.append(batch.events, &batch.touches, batch.behaviours).await.map_err(Problem::journal)?;
             self.responder.remember(&batch.remembered);
         }
-        Ok(json(ACCEPTED, encode(&batch.answer)))
+        Ok(batch.answer)
     }
 
     async fn erase(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
@@ -266,7 +296,17 @@ fn needed(method: &Method, path: &str) -> Option<(Scopes, &'static str)> {
     match path {
         "/v1/decide" | "/openrtb2/bid" => Some((Scopes::DECIDE, "this needs a key of scope `decide`")),
         "/v1/explain" => Some((Scopes::EXPLAIN, "this needs a key of scope `explain`")),
-        "/v1/events" => Some((Scopes::INGEST, "this needs a key of scope `ingest`")),
+        "/v1/events" | "/v1/beacon" => Some((Scopes::INGEST, "this needs a key of scope `ingest`")),
+        path if segment_type(path).is_some() => Some((Scopes::INGEST, "this needs a key of scope `ingest`")),
+        _ => None,
+    }
+}
+
+/// The type of call that an address of Segment's protocol names, none for a batch; `None` for other addresses.
+fn segment_type(path: &str) -> Option<Option<&str>> {
+    match path.strip_prefix("/v1/")? {
+        "batch" => Some(None),
+        kind @ ("track" | "identify" | "page" | "screen" | "group" | "alias") => Some(Some(kind)),
         _ => None,
     }
 }

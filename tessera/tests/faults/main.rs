@@ -24,5 +24,6 @@ mod http2;
 mod kill;
 mod learning;
 mod rude_clients;
+mod segment;
 mod start;
 mod visitors;

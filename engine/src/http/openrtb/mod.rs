@@ -28,7 +28,7 @@ use self::fit::{Conditions, Lot};
 use self::request::BidRequest;
 use self::write::Writer;
 use super::context::{Arrival, Caller, Memory, Responder, Worker};
-use super::decide::{Decided, Shown, Summary};
+use super::decide::{Decided, Shown, Sold, Summary};
 use super::problem::Problem;
 use super::request::{FormatBody, PlacementBody};
 use crate::counters::NoBid;
@@ -165,20 +165,24 @@ impl Responder {
         body.placements = lots.iter().map(|lot| placement_of(lot, count as u32)).collect();
         let first = chunk * ADS_PER_DECISION_MAX;
         self.decided(live, arrival, &body, memory, &mut |decided| {
+            let mut sold = SmallVec::new();
             for (index, lot) in lots.iter().enumerate() {
                 match sell(decided, index, lot, first, writer, live) {
-                    Ok(shown) => {
+                    Ok((at, shown)) => {
+                        sold.push(at);
                         outcome.bids += 1;
                         shown.into_iter().for_each(&mut *emit);
                     }
                     Err(reason) => outcome.losses.push(reason),
                 }
             }
+            // A bid is paid for at once, so that bids in flight cannot overdraw a budget.
+            Sold::These(sold)
         })
     }
 }
 
-/// Bids with the first ad of an impression that may be sold. The ad as it was served, unless it is a test.
+/// Bids with the first ad of an impression that may be sold: its place, and the ad as it was served, unless it is a test.
 fn sell<'d>(
     decided: &'d Decided<'_>,
     index: usize,
@@ -186,7 +190,7 @@ fn sell<'d>(
     first: usize,
     writer: &mut Writer<'_, '_, '_>,
     live: &Live,
-) -> Result<Option<Shown<'d>>, NoBid> {
+) -> Result<(usize, Option<Shown<'d>>), NoBid> {
     let outcome = &decided.answer.decision.placements[index];
     let ads = usize::from(outcome.first_ad)..usize::from(outcome.first_ad + outcome.ads);
     let mut reason = NoBid::NoFill;
@@ -196,7 +200,7 @@ fn sell<'d>(
             Ok(sale) => {
                 let shown = decided.shown(at, number);
                 writer.bid(lot, &sale, &shown, live);
-                return Ok((!writer.is_test()).then_some(shown));
+                return Ok((at, (!writer.is_test()).then_some(shown)));
             }
             // The ad that was wanted most says why.
             Err(loss) if place == 0 => reason = loss,
