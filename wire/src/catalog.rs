@@ -40,6 +40,8 @@ index_types! {
     CreativeId,
     /// Index into [`Catalog::offers`].
     OfferId,
+    /// Index into [`Catalog::locales`].
+    LocaleId,
 }
 
 /// A piece of [`Catalog::text`].
@@ -82,6 +84,14 @@ pub struct Catalog {
     pub field_words: Vec<WordId>,
     /// Pairs of assets that never stand together, grouped by template.
     pub exclusions: Vec<(AssetId, AssetId)>,
+    /// Sources of what templates are rendered to, grouped by template.
+    pub contents: Vec<Content>,
+    /// Assets in other languages, grouped by asset.
+    pub variants: Vec<Variant>,
+    /// Language tags, lower case, such as `de-at`.
+    pub locales: Vec<Text>,
+    /// Language of the assets themselves, beside their variants, when the catalog says it.
+    pub locale: Option<LocaleId>,
 }
 
 /// Where an ad can appear.
@@ -150,6 +160,51 @@ pub struct Template {
     pub exploration_ppm: u32,
     /// Pairs of assets that it never shows together ([`Catalog::exclusions`]).
     pub exclusions: Span,
+    /// What it is rendered to ([`Catalog::contents`]).
+    pub contents: Span,
+}
+
+/// What a rendered content is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ContentKind {
+    /// A piece of a page.
+    Html,
+    /// Any JSON value.
+    Json,
+    /// A JSON object with the assets of a native ad.
+    Native,
+    /// An address.
+    Url,
+}
+
+impl ContentKind {
+    /// Every kind.
+    pub const ALL: [ContentKind; 4] =
+        [ContentKind::Html, ContentKind::Json, ContentKind::Native, ContentKind::Url];
+
+    /// Is it rendered to a JSON value?
+    pub const fn is_json(self) -> bool {
+        matches!(self, ContentKind::Json | ContentKind::Native)
+    }
+
+    /// The word in answers and in the catalog source.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ContentKind::Html => "html",
+            ContentKind::Json => "json",
+            ContentKind::Native => "native",
+            ContentKind::Url => "url",
+        }
+    }
+}
+
+/// A text with macros that a template is rendered from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// What it becomes.
+    pub kind: ContentKind,
+    /// The text as written.
+    pub body: Text,
 }
 
 /// A hole in a template.
@@ -178,6 +233,19 @@ pub struct Asset {
     /// What it holds.
     pub kind: AssetKind,
     /// URL or text.
+    pub content: Text,
+    /// Alternative text of an image, empty for text.
+    pub alt: Text,
+    /// The same in other languages ([`Catalog::variants`]). They are one asset: learned about together.
+    pub variants: Span,
+}
+
+/// An asset in another language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Which language.
+    pub locale: LocaleId,
+    /// URL or text, like the asset's own.
     pub content: Text,
     /// Alternative text of an image, empty for text.
     pub alt: Text,
@@ -274,6 +342,18 @@ impl Catalog {
     #[inline]
     pub fn assets_of(&self, slot: &Slot) -> &[AssetId] {
         slot.assets.of(&self.slot_assets)
+    }
+
+    /// What a template is rendered from.
+    #[inline]
+    pub fn contents_of(&self, template: &Template) -> &[Content] {
+        template.contents.of(&self.contents)
+    }
+
+    /// An asset in other languages.
+    #[inline]
+    pub fn variants_of(&self, asset: &Asset) -> &[Variant] {
+        asset.variants.of(&self.variants)
     }
 
     /// The context fields of a template's model.

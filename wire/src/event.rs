@@ -100,6 +100,8 @@ pub struct Generation {
     pub variants: Vec<(String, String)>,
     /// Words that rules report.
     pub tags: Vec<String>,
+    /// Language tags that ads can speak.
+    pub locales: Vec<String>,
 }
 
 /// A campaign's names.
@@ -236,6 +238,8 @@ pub struct Served {
     pub offer: u32,
     /// Index into [`Generation::rules`], or [`NONE`].
     pub rule: u32,
+    /// Language of the ad's texts: index into [`Generation::locales`], or [`NONE`].
+    pub locale: u32,
     /// Arms of bandits that took effect: of what is shown, of its offer, and of one pin.
     pub choices: [Option<ArmChoice>; limits::CHOICES_PER_AD_MAX],
     /// The first arms of splits reported: indices into [`Generation::variants`].

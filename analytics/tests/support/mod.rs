@@ -133,6 +133,7 @@ pub fn generation(number: u64) -> Generation {
         rules: Vec::new(),
         variants: Vec::new(),
         tags: Vec::new(),
+        locales: Vec::new(),
     }
 }
 
@@ -149,6 +150,7 @@ pub fn served(n: u64) -> Served {
         combination: (n % 6) as u32,
         offer: NONE,
         rule: NONE,
+        locale: NONE,
         choices: [None; 3],
         variants: [None; 4],
         tags: [None; 4],

@@ -1,6 +1,8 @@
 //! From sources to a bundle: names first, then rules, then everything laid out flat.
 
+mod assets;
 mod campaigns;
+mod contents;
 mod templates;
 mod unshown;
 
@@ -8,10 +10,10 @@ use std::collections::BTreeMap;
 
 use rulec::{Extra, Names, OfferName, SlotName};
 use tessera_wire::bundle::Bundle;
-use tessera_wire::catalog::{Asset, AssetKind, Catalog, Offer, OfferKind, Text};
+use tessera_wire::catalog::{Catalog, Offer, OfferKind, Text};
 
 use super::problem::{CatalogCode, Problem};
-use super::schema::{Name, RawAsset, RawCatalog, RawOffer};
+use super::schema::{Name, RawCatalog, RawOffer};
 use super::{Compiled, ForRules, Sources, value};
 use crate::limits::PROBLEMS_MAX;
 
@@ -25,13 +27,12 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
         vec![Problem::catalog(CatalogCode::Shape, span, error.message().to_owned())]
     })?;
     let index = Index::of(&raw);
-    let mut builder = Builder { raw: &raw, names: &index, catalog: Catalog::default(), problems: Vec::new() };
+    let mut builder = Builder::new(&raw, &index);
     builder.report_duplicates();
     let offers = builder.add_offers();
     let names = builder.rule_names(&offers);
     let extras = builder.extras();
-    let rules = sources.files.get(1..).unwrap_or(&[]);
-    let compiled = match rulec::compile_and_analyse(rules, &names, &extras) {
+    let compiled = match rulec::compile_and_analyse(sources.rules(), &names, &extras) {
         Ok(mut compiled) => {
             segments(&raw).for_each(|name| compiled.mark_segment_used(name));
             Some(compiled)
@@ -42,6 +43,7 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
         }
     };
     builder.add_all(compiled.as_ref());
+    builder.add_contents(compiled.as_ref(), sources);
     let Builder { catalog, mut problems, .. } = builder;
     match compiled {
         Some(compiled) if problems.is_empty() => {
@@ -75,7 +77,7 @@ fn segments(raw: &RawCatalog) -> impl Iterator<Item = &str> {
 pub(super) fn for_rules(catalog: &str) -> Result<ForRules, String> {
     let raw: RawCatalog = toml::from_str(catalog).map_err(|error| error.to_string())?;
     let index = Index::of(&raw);
-    let mut builder = Builder { raw: &raw, names: &index, catalog: Catalog::default(), problems: Vec::new() };
+    let mut builder = Builder::new(&raw, &index);
     let offers = builder.add_offers();
     Ok(ForRules {
         names: builder.rule_names(&offers),
@@ -119,6 +121,10 @@ struct Builder<'r> {
 }
 
 impl<'r> Builder<'r> {
+    fn new(raw: &'r RawCatalog, names: &'r Index<'r>) -> Builder<'r> {
+        Builder { raw, names, catalog: Catalog::default(), problems: Vec::new() }
+    }
+
     fn problem(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
@@ -259,6 +265,7 @@ impl<'r> Builder<'r> {
 
     fn add_all(&mut self, compiled: Option<&rulec::Compiled>) {
         let raw = self.raw;
+        self.add_locale();
         raw.asset.iter().for_each(|asset| self.add_asset(asset));
         raw.template.iter().for_each(|template| self.add_template(template, compiled));
         raw.creative.iter().for_each(|creative| self.add_creative(creative));
@@ -267,28 +274,5 @@ impl<'r> Builder<'r> {
         for flight in &raw.flight {
             self.find("campaign", &flight.campaign, &self.names.campaigns);
         }
-    }
-
-    fn add_asset(&mut self, raw: &RawAsset) {
-        let (kind, content) = match (&raw.image, &raw.text) {
-            (Some(image), None) => (AssetKind::Image, image.as_str()),
-            (None, Some(text)) => (AssetKind::Text, text.as_str()),
-            _ => {
-                let message = format!("asset `{}` must have either an image or a text", raw.id.get_ref());
-                self.problem(Problem::catalog(CatalogCode::Inconsistent, raw.id.span(), message));
-                (AssetKind::Text, "")
-            }
-        };
-        if kind == AssetKind::Image && value::url(content).is_err() && !content.starts_with('/') {
-            let message = format!("`{content}` is not the address of an image");
-            self.problem(Problem::catalog(CatalogCode::BadValue, raw.id.span(), message));
-        }
-        let asset = Asset {
-            id: self.text(raw.id.get_ref()),
-            kind,
-            content: self.text(content),
-            alt: self.text(&raw.alt),
-        };
-        self.catalog.assets.push(asset);
     }
 }

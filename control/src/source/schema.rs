@@ -8,6 +8,8 @@ pub(super) type Name = Spanned<String>;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawCatalog {
+    /// Language of the assets themselves.
+    pub(super) locale: Option<Name>,
     pub(super) placement: Vec<RawPlacement>,
     pub(super) campaign: Vec<RawCampaign>,
     pub(super) flight: Vec<RawFlight>,
@@ -55,6 +57,19 @@ pub(super) struct RawAsset {
     pub(super) text: Option<String>,
     #[serde(default)]
     pub(super) alt: String,
+    #[serde(default)]
+    pub(super) variant: Vec<RawVariant>,
+}
+
+/// An asset in another language.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVariant {
+    pub(super) locale: Name,
+    pub(super) image: Option<String>,
+    pub(super) text: Option<String>,
+    #[serde(default)]
+    pub(super) alt: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,6 +86,17 @@ pub(super) struct RawTemplate {
     pub(super) slot: Vec<RawSlot>,
     #[serde(default)]
     pub(super) context: Vec<RawContext>,
+    #[serde(default)]
+    pub(super) content: Vec<RawContent>,
+}
+
+/// What the template is rendered to: a source of its own, or one in a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawContent {
+    pub(super) r#type: Name,
+    pub(super) body: Option<Name>,
+    pub(super) file: Option<Name>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -64,6 +64,20 @@ pub(super) fn url(text: &str) -> Result<(), &'static str> {
     if is_plain && !authority.is_empty() && !authority.contains('@') { Ok(()) } else { Err(HELP) }
 }
 
+/// A language tag such as `de` or `pt-BR`, in lower case.
+pub(super) fn language_tag(text: &str) -> Result<String, &'static str> {
+    const HELP: &str = "write a language tag such as \"de\", \"pt-BR\" or \"zh-Hant\"";
+    let is_subtag = |part: &str| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|letter| letter.is_ascii_alphanumeric())
+    };
+    let language = text.split('-').next().unwrap_or("");
+    let is_tag = (2..=8).contains(&language.len())
+        && language.bytes().all(|letter| letter.is_ascii_alphabetic())
+        && text.len() <= 35
+        && text.split('-').all(is_subtag);
+    if is_tag { Ok(text.to_ascii_lowercase()) } else { Err(HELP) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

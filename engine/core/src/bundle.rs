@@ -7,11 +7,13 @@
 
 mod actions;
 mod check;
+mod contents;
 mod exclusions;
 
 use std::collections::HashMap;
 
 pub use actions::ActionNames;
+pub use contents::{Parameters, scope_of};
 pub(crate) use exclusions::Exclusions;
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram, VerifyError};
@@ -20,6 +22,8 @@ use tessera_wire::catalog::{Catalog, ContextField, FieldKind, PlacementId, Templ
 use tessera_wire::event;
 use tessera_wire::posterior::Layout;
 use tessera_wire::program::{SourceMap, WordId};
+
+use crate::render::Renderings;
 
 /// The bundle could not be used; whoever loads it keeps what they have.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,14 @@ pub enum LoadError {
         /// Which rule it breaks.
         rule: &'static str,
     },
+    /// A template source cannot be used.
+    #[error("content {content} of the catalog: {cause}")]
+    Content {
+        /// Its place in the catalog.
+        content: usize,
+        /// What is wrong with it.
+        cause: crate::render::TemplateError,
+    },
 }
 
 /// A verified bundle.
@@ -57,6 +69,7 @@ pub struct LoadedBundle {
     layouts: Vec<Layout>,
     exclusions: Vec<Exclusions>,
     actions: ActionNames,
+    renderings: Renderings,
 }
 
 impl LoadedBundle {
@@ -98,6 +111,7 @@ impl LoadedBundle {
         check::check_exclusions(&catalog, &exclusions)?;
         let actions = ActionNames::new(program.program(), &catalog)?;
         layouts.extend(actions.arm_counts().map(|arms| Layout::new(&[arms], &[])));
+        let renderings = contents::compile(&catalog, program.program())?;
         let short_hash = hash.to_string()[..16].to_owned();
         Ok(LoadedBundle {
             generation,
@@ -110,6 +124,7 @@ impl LoadedBundle {
             layouts,
             exclusions,
             actions,
+            renderings,
         })
     }
 
@@ -141,6 +156,12 @@ impl LoadedBundle {
     /// What it was compiled from.
     pub fn source(&self) -> &SourceMap {
         &self.source
+    }
+
+    /// What templates are rendered to, by the numbers of [`Catalog::contents`].
+    #[inline]
+    pub fn renderings(&self) -> &Renderings {
+        &self.renderings
     }
 
     /// The placement with this text id.
@@ -212,6 +233,7 @@ impl LoadedBundle {
             variants: (self.actions.variants().iter())
                 .map(|(split, arm)| (self.word(*split).to_owned(), self.word(*arm).to_owned()))
                 .collect(),
+            locales: self.catalog.locales.iter().map(|locale| text(*locale)).collect(),
             tags: self.actions.tags().iter().map(|tag| self.word(*tag).to_owned()).collect(),
         }
     }

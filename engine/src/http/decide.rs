@@ -18,8 +18,8 @@ use tessera_wire::signal::Gates;
 
 use smallvec::SmallVec;
 
-use super::answer::Answer;
-use super::context::{Arrival, Enriched, Memory, Responder, Worker};
+use super::answer::{Answer, language_of};
+use super::context::{Arrival, Enriched, Memory, Responder, Worker, languages};
 use super::notes::{first_of, notes_of};
 use super::problem::Problem;
 use super::request::{self, DecideBody, FreeValues};
@@ -135,12 +135,13 @@ impl Responder {
         let decision = decide(live, &admitted, arrival.now_ms, seed, &mut memory.scratch);
         let may_count = admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test;
         let counted_subject = if may_count { subject } else { 0 };
+        let languages = languages(arrival, &body.device);
         for (number, ad) in decision.ads.iter().enumerate() {
             if is_what_if {
                 break;
             }
             let notes = notes_of(&decision, number);
-            let served = served(live, arrival, &admitted, (ad, number as u16), notes);
+            let served = served(live, arrival, &admitted, (ad, number as u16), (notes, &languages));
             emit(Shown { served, ad, counted_subject });
         }
         let answer = Answer {
@@ -152,8 +153,9 @@ impl Responder {
             explanation: explanation.as_ref(),
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
+            languages: &languages,
         };
-        answer.encode(out);
+        answer.encode(&mut memory.urls, out);
         Ok(Summary::of(&decision, admitted.mode()))
     }
 
@@ -330,9 +332,11 @@ fn served(
     arrival: &Arrival<'_>,
     admitted: &tessera_engine_core::admit::Admitted<'_>,
     (ad, number): (&Ad, u16),
-    notes: &[Note],
+    (notes, languages): (&[Note], &[&str]),
 ) -> Served {
-    let template = &snapshot.bundle().catalog().templates[ad.template.index()];
+    let catalog = snapshot.bundle().catalog();
+    let template = &catalog.templates[ad.template.index()];
+    let locale = language_of(catalog, ad, languages).locale();
     Served {
         decision_id: arrival.random,
         ad: number,
@@ -345,6 +349,7 @@ fn served(
         combination: ad.combination,
         offer: ad.offer.map_or(NONE, |offer| offer.0),
         rule: ad.rule.unwrap_or(NONE),
+        locale: locale.map_or(NONE, |locale| locale.0),
         choices: ad.choices,
         variants: first_of(notes, |note| match note {
             Note::Variant(number) => Some(number),

@@ -24,4 +24,5 @@ pub(crate) mod router;
 #[cfg(test)]
 mod testing;
 pub(crate) mod touch;
+mod urls;
 mod what_if;

@@ -263,6 +263,7 @@ mod tests {
             combination: 0,
             offer: 0,
             rule: 0,
+            locale: 0,
             choices: [None; 3],
             variants: [None; 4],
             tags: [None; 4],

@@ -50,6 +50,8 @@ impl Builder<'_> {
             fields,
             exploration_ppm,
             exclusions: self.add_exclusions(raw, slots, combinations),
+            // Added when everything that they may refer to is there.
+            contents: Span { first: 0, len: 0 },
         };
         self.catalog.templates.push(template);
     }

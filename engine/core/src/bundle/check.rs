@@ -36,12 +36,31 @@ pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Res
         rule(
             [asset.id, asset.content, asset.alt].iter().all(|text| text_fits(catalog, *text)),
             "a text is outside",
-        )
+        )?;
+        rule(span_fits(asset.variants, catalog.variants.len()), "its variants are outside the list")
+    })?;
+    check_each("variants", &catalog.variants, |variant| {
+        let texts = [variant.content, variant.alt];
+        rule(texts.iter().all(|text| text_fits(catalog, *text)), "a text is outside")?;
+        rule(variant.locale.index() < catalog.locales.len(), "its language does not exist")
+    })?;
+    check_each("locales", &catalog.locales, |locale| {
+        rule(text_fits(catalog, *locale), "its tag is outside the text")
+    })?;
+    check_each("contents", &catalog.contents, |content| {
+        rule(text_fits(catalog, content.body), "its body is outside the text")
     })?;
     check_each("fields", &catalog.fields, |field| check_field(catalog, program, field))?;
     check_each("templates", &catalog.templates, |template| check_template(catalog, template))?;
     check_each("creatives", &catalog.creatives, |creative| check_creative(catalog, creative))?;
     check_each("offers", &catalog.offers, |offer| check_offer(catalog, offer))?;
+    if catalog.locale.is_some_and(|locale| locale.index() >= catalog.locales.len()) {
+        return Err(LoadError::Catalog {
+            list: "locales",
+            index: 0,
+            rule: "the catalog's own does not exist",
+        });
+    }
     check_ids(catalog)?;
     check_controls(catalog)?;
     check_tiers(program)
@@ -174,6 +193,7 @@ fn check_template(catalog: &Catalog, template: &Template) -> Checked {
     rule(template.exploration_ppm <= 1_000_000, "it explores more than always")?;
     rule(!catalog.str(template.id).starts_with(BANDIT_PREFIX), "its id begins like a bandit's")?;
     rule(span_fits(template.exclusions, catalog.exclusions.len()), "its exclusions are outside the list")?;
+    rule(span_fits(template.contents, catalog.contents.len()), "its contents are outside the list")?;
     rule(template.exclusions.len as usize <= EXCLUSIONS_PER_TEMPLATE_MAX, "it has too many exclusions")?;
     rule(
         template.exclusions.len == 0 || template.combinations as usize <= EXCLUDING_COMBINATIONS_MAX,

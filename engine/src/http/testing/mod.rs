@@ -3,6 +3,7 @@
 //! They stand here because the pure part of a decide request is private. The demo bundle and its made-up posteriors are
 //! those of the decision core's own tests.
 
+mod contents;
 mod golden;
 mod properties;
 #[path = "../../../core/tests/support/mod.rs"]
