@@ -12,6 +12,8 @@ use tessera_wire::token::TokenKey;
 pub struct Keys {
     /// Signs tokens.
     pub token: TokenKey,
+    /// Signs previews of experiments.
+    pub preview: TokenKey,
     /// Turns identifiers into pseudonymous subject keys.
     pub subject: [u8; 32],
     /// Allows explanations, as lower-case hex in an `Authorization: Bearer` header.
@@ -29,6 +31,7 @@ impl Keys {
         std::fs::create_dir_all(directory)?;
         Ok(Keys {
             token: TokenKey::new(load_or_create(&directory.join("token.key"))?),
+            preview: TokenKey::new(load_or_create(&directory.join("preview.key"))?),
             subject: load_or_create(&directory.join("subject.key"))?,
             explain: hex(&load_or_create(&directory.join("explain.key"))?),
             erase: hex(&load_or_create(&directory.join("erase.key"))?),

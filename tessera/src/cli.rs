@@ -53,6 +53,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Print a token that shows a tester chosen variants of experiments
+    Preview(PreviewArgs),
     /// Show or check the configuration
     Config {
         #[command(subcommand)]
@@ -88,6 +90,19 @@ pub(crate) struct DemoArgs {
     /// Seed of the simulated audience
     #[arg(long, default_value_t = demo::SEED)]
     pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    /// An experiment and the variant of it to see; may be repeated
+    #[arg(long = "variant", value_name = "EXPERIMENT=VARIANT", value_parser = parse_wish)]
+    pub(crate) wishes: Vec<(String, String)>,
+    /// Be held out of personalisation, or surely not; without, as the visitor's hash says
+    #[arg(long, value_name = "true|false")]
+    pub(crate) held_out: Option<bool>,
+    /// How long the token is good, such as 60s or 24h
+    #[arg(long = "for", default_value = "24h", value_parser = parse_duration, value_name = "DURATION")]
+    pub(crate) duration: Duration,
 }
 
 /// Flags that set one setting each, and two that set any.
@@ -195,9 +210,15 @@ fn run_part(command: &Command, config: &Config) -> anyhow::Result<ExitCode> {
         Command::Control => commands::serve::run(config, Parts::CONTROL),
         Command::Analytics => commands::serve::run(config, Parts::ANALYTICS),
         Command::Publish { directory } => commands::build::publish(config, directory),
+        Command::Preview(arguments) => commands::preview::run(config, arguments),
         Command::Health => commands::probe::run(config, "/healthz"),
         _ => commands::probe::run(config, "/readyz"),
     }
+}
+
+fn parse_wish(text: &str) -> Result<(String, String), &'static str> {
+    let (experiment, variant) = text.split_once('=').ok_or("write EXPERIMENT=VARIANT")?;
+    Ok((experiment.to_owned(), variant.to_owned()))
 }
 
 fn parse_duration(text: &str) -> Result<Duration, &'static str> {

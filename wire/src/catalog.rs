@@ -87,11 +87,19 @@ pub struct Catalog {
     /// Sources of what templates are rendered to, grouped by template.
     pub contents: Vec<Content>,
     /// Assets in other languages, grouped by asset.
-    pub variants: Vec<Variant>,
+    pub translations: Vec<Translation>,
     /// Language tags, lower case, such as `de-at`.
     pub locales: Vec<Text>,
-    /// Language of the assets themselves, beside their variants, when the catalog says it.
+    /// Language of the assets themselves, beside their translations, when the catalog says it.
     pub locale: Option<LocaleId>,
+    /// Experiments, grouped by campaign.
+    pub experiments: Vec<Experiment>,
+    /// Variants, grouped by experiment.
+    pub variants: Vec<Variant>,
+    /// Share of visitors to whom no campaign is personalised, in parts per million.
+    pub holdout_ppm: u32,
+    /// Salt of the hash that decides who they are.
+    pub holdout_salt: Text,
 }
 
 /// Where an ad can appear.
@@ -126,6 +134,52 @@ pub struct Campaign {
     pub holdout_salt: Text,
     /// What the holdout sees. Present whenever `holdout_ppm > 0`.
     pub control: Option<CreativeId>,
+    /// Its experiments ([`Catalog::experiments`]), all in one layer.
+    pub experiments: Span,
+}
+
+/// A comparison of variants within a campaign. Who takes part and who sees which variant are two hashes with two salts,
+/// so that widening the one never moves anybody in the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// Text id.
+    pub id: Text,
+    /// Salt of the hash that decides who takes part: its layer's. Experiments of one layer share nobody.
+    pub layer_salt: Text,
+    /// First bucket of the layer that takes part, of a million.
+    pub first_bucket: u32,
+    /// First bucket after those.
+    pub end_bucket: u32,
+    /// Salt of the hash that decides who sees which variant.
+    pub split_salt: Text,
+    /// First instant, unix milliseconds.
+    pub start_ms: i64,
+    /// First instant after it, unix milliseconds.
+    pub end_ms: i64,
+    /// Its variants ([`Catalog::variants`]) by rising `end_bucket`, the last of which is a million.
+    pub variants: Span,
+}
+
+/// One of an experiment's alternatives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Text id, unique within its experiment.
+    pub id: Text,
+    /// First bucket of the split after this variant's, of a million.
+    pub end_bucket: u32,
+    /// What stands in for whatever rules show of the campaign.
+    pub shows: VariantShows,
+}
+
+/// What a variant shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VariantShows {
+    /// What rules show, unchanged.
+    AsDecided,
+    /// This creative of the campaign.
+    Creative(CreativeId),
+    /// This template of the campaign, its combination chosen by the model.
+    Template(TemplateId),
 }
 
 /// A run of a campaign.
@@ -236,13 +290,13 @@ pub struct Asset {
     pub content: Text,
     /// Alternative text of an image, empty for text.
     pub alt: Text,
-    /// The same in other languages ([`Catalog::variants`]). They are one asset: learned about together.
-    pub variants: Span,
+    /// The same in other languages ([`Catalog::translations`]). They are one asset: learned about together.
+    pub translations: Span,
 }
 
 /// An asset in another language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Variant {
+pub struct Translation {
     /// Which language.
     pub locale: LocaleId,
     /// URL or text, like the asset's own.
@@ -352,8 +406,8 @@ impl Catalog {
 
     /// An asset in other languages.
     #[inline]
-    pub fn variants_of(&self, asset: &Asset) -> &[Variant] {
-        asset.variants.of(&self.variants)
+    pub fn translations_of(&self, asset: &Asset) -> &[Translation] {
+        asset.translations.of(&self.translations)
     }
 
     /// The context fields of a template's model.

@@ -102,6 +102,21 @@ pub struct Generation {
     pub tags: Vec<String>,
     /// Language tags that ads can speak.
     pub locales: Vec<String>,
+    /// Experiments.
+    pub experiments: Vec<ExperimentNames>,
+}
+
+/// An experiment's names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ExperimentNames {
+    /// Text id.
+    pub id: String,
+    /// Index into [`Generation::campaigns`].
+    pub campaign: u32,
+    /// Text ids of its variants.
+    pub variants: Vec<String>,
+    /// The share of each variant, in parts per million: what a check for sample ratio mismatch expects.
+    pub shares_ppm: Vec<u32>,
 }
 
 /// A campaign's names.
@@ -210,6 +225,15 @@ pub struct ArmChoice {
     pub propensity: f32,
 }
 
+/// The variant of an experiment that an ad was shown under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Exposure {
+    /// Index into [`Generation::experiments`].
+    pub experiment: u32,
+    /// Which of its variants.
+    pub variant: u16,
+}
+
 /// "No such thing" in the index fields of [`Served`].
 pub const NONE: u32 = u32::MAX;
 
@@ -246,6 +270,8 @@ pub struct Served {
     pub variants: [Option<u32>; limits::NOTES_PER_AD_MAX],
     /// The first tags reported: indices into [`Generation::tags`].
     pub tags: [Option<u32>; limits::NOTES_PER_AD_MAX],
+    /// The campaign's experiment that the visitor takes part in.
+    pub exposure: Option<Exposure>,
     /// Why this combination.
     pub arm: Arm,
     /// How much the decision knew.

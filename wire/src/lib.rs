@@ -2,7 +2,8 @@
 //!
 //! Every byte that one part of Tessera writes and another reads is described here: the signal vocabulary that rules and
 //! engine share, the compiled program, the catalog, the bundle that carries both, the posterior table, the events and the
-//! journal they are written to, and the tokens that browsers send back.
+//! journal they are written to, and the tokens that
+//! browsers and testers send back.
 //!
 //! Guarantees: pure (no I/O, clock, randomness, logging); every decoder bounds what it allocates by a named limit and
 //! turns any byte soup into a typed error; a reader of format version `n` keeps reading versions below `n`.
@@ -16,6 +17,7 @@ pub mod event;
 pub mod journal;
 pub mod limits;
 pub mod posterior;
+pub mod preview;
 pub mod program;
 pub mod signal;
 pub mod token;

@@ -20,11 +20,17 @@ pub const CONTEXT_FIELD_VALUES_MAX: usize = 256;
 pub const CHOICES_PER_AD_MAX: usize = 3;
 /// Arms of splits, and tags, that a served event carries; answers carry more.
 pub const NOTES_PER_AD_MAX: usize = 4;
+/// Variants of one experiment; with more, each would see too few visitors to tell them apart.
+pub const VARIANTS_PER_EXPERIMENT_MAX: usize = 100;
 /// Posterior draws per model. More draws sharpen propensities and cost memo space in every worker.
 pub const POSTERIOR_DRAWS_MAX: usize = 64;
 /// Bytes of one journal record. A generation record carries a whole catalog's names.
 pub const JOURNAL_RECORD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of a token in its text form; longer input is refused before it is decoded.
 pub const TOKEN_TEXT_BYTES_MAX: usize = 4_096;
+/// Variants that one preview token chooses.
+pub const PREVIEW_WISHES_MAX: usize = 16;
+/// Bytes of a preview token in its text form: the largest one fits.
+pub const PREVIEW_TEXT_BYTES_MAX: usize = 12_000;
 /// Bytes of a click target inside a token.
 pub const CLICK_TARGET_BYTES_MAX: usize = 2_048;

@@ -64,7 +64,7 @@ pub enum TokenError {
 
 const VERSION: u8 = 1;
 const FIXED_BYTES: usize = 24;
-const MAC_BYTES: usize = 16;
+pub(crate) const MAC_BYTES: usize = 16;
 const SHORT_TARGET_BYTES: usize = 216;
 const RAW_BYTES_MAX: usize = FIXED_BYTES + limits::CLICK_TARGET_BYTES_MAX + MAC_BYTES;
 
@@ -157,14 +157,14 @@ fn parse(body: &[u8]) -> Result<Token<'_>, TokenError> {
     })
 }
 
-fn mac(key: &TokenKey, body: &[u8]) -> [u8; MAC_BYTES] {
+pub(crate) fn mac(key: &TokenKey, body: &[u8]) -> [u8; MAC_BYTES] {
     let full = blake3::keyed_hash(&key.0, body);
     let mut cut = [0; MAC_BYTES];
     cut.copy_from_slice(&full.as_bytes()[..MAC_BYTES]);
     cut
 }
 
-fn constant_time_equal(ours: &[u8; MAC_BYTES], theirs: &[u8]) -> bool {
+pub(crate) fn constant_time_equal(ours: &[u8; MAC_BYTES], theirs: &[u8]) -> bool {
     theirs.len() == MAC_BYTES
         && ours.iter().zip(theirs).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }

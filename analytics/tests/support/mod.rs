@@ -134,6 +134,7 @@ pub fn generation(number: u64) -> Generation {
         variants: Vec::new(),
         tags: Vec::new(),
         locales: Vec::new(),
+        experiments: Vec::new(),
     }
 }
 
@@ -154,6 +155,7 @@ pub fn served(n: u64) -> Served {
         choices: [None; 3],
         variants: [None; 4],
         tags: [None; 4],
+        exposure: None,
         arm: if n.is_multiple_of(5) { Arm::Holdout } else { Arm::Personalized },
         tier: Tier::Full,
         mode: Mode::Full,

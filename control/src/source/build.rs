@@ -3,6 +3,7 @@
 mod assets;
 mod campaigns;
 mod contents;
+mod experiments;
 mod templates;
 mod unshown;
 
@@ -117,12 +118,14 @@ struct Builder<'r> {
     raw: &'r RawCatalog,
     names: &'r Index<'r>,
     catalog: Catalog,
+    /// What each experiment takes of its layer, in catalog order.
+    taken: Vec<experiments::Taken>,
     problems: Vec<Problem>,
 }
 
 impl<'r> Builder<'r> {
     fn new(raw: &'r RawCatalog, names: &'r Index<'r>) -> Builder<'r> {
-        Builder { raw, names, catalog: Catalog::default(), problems: Vec::new() }
+        Builder { raw, names, catalog: Catalog::default(), taken: Vec::new(), problems: Vec::new() }
     }
 
     fn problem(&mut self, problem: Problem) {
@@ -164,7 +167,7 @@ impl<'r> Builder<'r> {
 
     fn report_duplicates(&mut self) {
         let raw = self.raw;
-        let lists: [(&str, Vec<&Name>); 7] = [
+        let lists: [(&str, Vec<&Name>); 8] = [
             ("placement", raw.placement.iter().map(|one| &one.id).collect()),
             ("campaign", raw.campaign.iter().map(|one| &one.id).collect()),
             ("flight", raw.flight.iter().map(|one| &one.id).collect()),
@@ -172,6 +175,7 @@ impl<'r> Builder<'r> {
             ("template", raw.template.iter().map(|one| &one.id).collect()),
             ("creative", raw.creative.iter().map(|one| &one.id).collect()),
             ("offer", raw.offer.iter().map(|one| &one.id).collect()),
+            ("experiment", raw.experiment.iter().map(|one| &one.id).collect()),
         ];
         for (what, ids) in lists {
             let mut seen = BTreeMap::new();
@@ -269,7 +273,9 @@ impl<'r> Builder<'r> {
         raw.asset.iter().for_each(|asset| self.add_asset(asset));
         raw.template.iter().for_each(|template| self.add_template(template, compiled));
         raw.creative.iter().for_each(|creative| self.add_creative(creative));
+        self.taken = self.lay_out_experiments();
         raw.campaign.iter().for_each(|campaign| self.add_campaign(campaign));
+        self.add_holdout();
         raw.placement.iter().for_each(|placement| self.add_placement(placement));
         for flight in &raw.flight {
             self.find("campaign", &flight.campaign, &self.names.campaigns);

@@ -17,6 +17,9 @@ pub(super) struct RawCatalog {
     pub(super) template: Vec<RawTemplate>,
     pub(super) creative: Vec<RawCreative>,
     pub(super) offer: Vec<RawOffer>,
+    pub(super) experiment: Vec<RawExperiment>,
+    /// Share of visitors to whom no campaign is personalised.
+    pub(super) holdout: Option<Name>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,13 +61,13 @@ pub(super) struct RawAsset {
     #[serde(default)]
     pub(super) alt: String,
     #[serde(default)]
-    pub(super) variant: Vec<RawVariant>,
+    pub(super) translation: Vec<RawTranslation>,
 }
 
 /// An asset in another language.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RawVariant {
+pub(super) struct RawTranslation {
     pub(super) locale: Name,
     pub(super) image: Option<String>,
     pub(super) text: Option<String>,
@@ -138,6 +141,38 @@ pub(super) struct RawOffer {
     #[serde(default)]
     pub(super) code: String,
     pub(super) valid_for: Option<Name>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawExperiment {
+    pub(super) id: Name,
+    pub(super) campaign: Name,
+    /// Experiments of one layer share no visitor.
+    pub(super) layer: Option<String>,
+    /// Share of the layer that takes part; everyone without it.
+    pub(super) coverage: Option<Name>,
+    /// Where in the layer its share begins; after the ones before it without.
+    pub(super) from: Option<Name>,
+    pub(super) start: Option<Name>,
+    pub(super) end: Option<Name>,
+    #[serde(default)]
+    pub(super) variant: Vec<RawVariant>,
+}
+
+/// Without creative and template: what rules show.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVariant {
+    pub(super) id: Name,
+    #[serde(default = "one")]
+    pub(super) weight: u32,
+    pub(super) creative: Option<Name>,
+    pub(super) template: Option<Name>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 fn yes() -> bool {

@@ -18,6 +18,7 @@ use tessera_wire::signal::{
 };
 
 use crate::consent::{Outcome, Reason};
+use crate::experiment::Preview;
 use crate::hash::bucket;
 use crate::signals::{LocalTime, PlacementRequest, RawSignals, Value};
 
@@ -33,6 +34,7 @@ pub struct Admitted<'a> {
     sticky_key: Option<u64>,
     subject: u128,
     is_learnable: bool,
+    preview: Option<&'a Preview>,
 }
 
 impl<'a> Admitted<'a> {
@@ -71,7 +73,12 @@ impl<'a> Admitted<'a> {
         self.subject
     }
 
-    /// May the outcome be learned from? Never from children, tests and bots.
+    /// Assignments that a tester wants to look at.
+    pub fn preview(&self) -> Option<&'a Preview> {
+        self.preview
+    }
+
+    /// May the outcome be learned from? Never from children, tests, previews and bots.
     pub fn is_learnable(&self) -> bool {
         self.is_learnable
     }
@@ -80,7 +87,7 @@ impl<'a> Admitted<'a> {
 /// Admits what `outcome` grants of `raw` into `frame`.
 pub fn admit<'a>(
     program: &VerifiedProgram,
-    raw: &RawSignals<'_>,
+    raw: &RawSignals<'a>,
     placements: &'a [PlacementRequest<'a>],
     outcome: &Outcome,
     now_ms: i64,
@@ -101,7 +108,8 @@ pub fn admit<'a>(
         reason: outcome.reason,
         sticky_key: raw.sticky_key.filter(|_| outcome.gates.covers(Gates::STORE_ACCESS)),
         subject: if outcome.gates.covers(Gates::MEASURE_ADS) { raw.subject } else { 0 },
-        is_learnable: outcome.mode != Mode::Child && !raw.is_test && !is_bot,
+        is_learnable: outcome.mode != Mode::Child && !raw.is_test && raw.preview.is_none() && !is_bot,
+        preview: raw.preview,
     }
 }
 

@@ -9,6 +9,7 @@ mod actions;
 mod check;
 mod contents;
 mod exclusions;
+mod experiments;
 
 use std::collections::HashMap;
 
@@ -18,7 +19,9 @@ pub(crate) use exclusions::Exclusions;
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram, VerifyError};
 use tessera_wire::bundle::{Bundle, BundleError, BundleHash};
-use tessera_wire::catalog::{Catalog, ContextField, FieldKind, PlacementId, Template, TemplateId, Text};
+use tessera_wire::catalog::{
+    Campaign, Catalog, ContextField, FieldKind, PlacementId, Template, TemplateId, Text,
+};
 use tessera_wire::event;
 use tessera_wire::posterior::Layout;
 use tessera_wire::program::{SourceMap, WordId};
@@ -235,7 +238,35 @@ impl LoadedBundle {
                 .collect(),
             locales: self.catalog.locales.iter().map(|locale| text(*locale)).collect(),
             tags: self.actions.tags().iter().map(|tag| self.word(*tag).to_owned()).collect(),
+            experiments: self.experiment_names(),
         }
+    }
+
+    /// Text ids of an experiment and of one of its variants.
+    pub fn exposure_name(&self, exposure: event::Exposure) -> (&str, &str) {
+        let experiment = &self.catalog.experiments[exposure.experiment as usize];
+        let variant = &experiment.variants.of(&self.catalog.variants)[usize::from(exposure.variant)];
+        (self.catalog.str(experiment.id), self.catalog.str(variant.id))
+    }
+
+    fn experiment_names(&self) -> Vec<event::ExperimentNames> {
+        let text = |reference: Text| self.catalog.str(reference).to_owned();
+        let campaigns = (0..).zip(&self.catalog.campaigns);
+        let of = |(number, campaign): (u32, &Campaign)| {
+            let experiments = campaign.experiments.of(&self.catalog.experiments);
+            experiments.iter().map(move |experiment| (number, experiment))
+        };
+        let all = campaigns.flat_map(of).map(|(campaign, experiment)| {
+            let variants = experiment.variants.of(&self.catalog.variants);
+            let starts = std::iter::once(0).chain(variants.iter().map(|variant| variant.end_bucket));
+            event::ExperimentNames {
+                id: text(experiment.id),
+                campaign,
+                variants: variants.iter().map(|variant| text(variant.id)).collect(),
+                shares_ppm: variants.iter().zip(starts).map(|(one, start)| one.end_bucket - start).collect(),
+            }
+        });
+        all.collect()
     }
 
     fn template_names(&self, template: &Template) -> event::TemplateNames {

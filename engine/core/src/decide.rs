@@ -8,19 +8,18 @@
 //! Rules reached before the placement is full add their pins, tags and arms of splits, and a bandit named by a rule puts
 //! one of its arms in its own place (`compose`).
 //!
-//! A campaign's holdout sees its control creative and no offer. Assignment is sticky by visitor where identifiers may be
-//! read, else per request.
+//! A holdout sees the campaign's control creative and no offer; who takes part in an experiment sees its variant
+//! (`experiment`). Assignment is sticky by visitor where identifiers may be read, else per request.
 //!
 //! Guarantees: total, no allocation or free after warm-up, and the same inputs give the same decision anywhere.
 //! Not here: how one placement is filled (`place`) and which combination is chosen (`select`).
 
 use tessera_rulevm::evaluate;
 use tessera_wire::catalog::{CreativeId, OfferId, PlacementId, TemplateId};
-use tessera_wire::event::{Arm, ArmChoice, Tier};
+use tessera_wire::event::{Arm, ArmChoice, Exposure, Tier};
 use tessera_wire::limits::CHOICES_PER_AD_MAX;
 
 use crate::admit::Admitted;
-use crate::hash::draw;
 use crate::model::Context;
 use crate::place::Place;
 use crate::scratch::Scratch;
@@ -91,6 +90,8 @@ pub struct Ad {
     pub action: Option<u32>,
     /// Arms of bandits that took effect: of what is shown, of its offer, and of a pin.
     pub choices: [Option<ArmChoice>; CHOICES_PER_AD_MAX],
+    /// The variant of the campaign's experiment that it was shown under.
+    pub exposure: Option<Exposure>,
     /// Priority of that rule.
     pub priority: i32,
     /// Why this combination.
@@ -160,9 +161,9 @@ pub fn decide<'s>(
     scratch.outcomes.clear();
     scratch.notes.clear();
     evaluate(snapshot.bundle().program(), admitted.frame(), &mut scratch.rules);
-    for (number, request) in admitted.placements().iter().enumerate() {
+    for number in 0..admitted.placements().len() {
         let first_ad = scratch.ads.len();
-        let place = Place { snapshot, admitted, request, now_ms, seed: draw(seed, number as u64) };
+        let place = Place::new(snapshot, admitted, number, now_ms, seed);
         let first_note = scratch.notes.len();
         let no_fill = place.fill(scratch).err();
         let (ads, notes) = (scratch.ads.len() - first_ad, scratch.notes.len() - first_note);

@@ -10,7 +10,6 @@ use tessera_wire::program::{Action, Constraint, LiteralId, Rule, RuleClass, Rule
 
 use crate::admit::Admitted;
 use crate::decide::{Ad, Loss, PlacementOutcome, decide};
-use crate::hash::draw;
 use crate::place::{Candidate, Matching, Place};
 use crate::scratch::Scratch;
 use crate::snapshot::Snapshot;
@@ -59,6 +58,8 @@ pub struct CandidateExplanation {
     pub priority: i32,
     /// What it shows: a template's or creative's text id.
     pub shows: String,
+    /// Experiment and variant that stood in for it, whether or not it was served.
+    pub variant: Option<(String, String)>,
     /// Where and why it lost; `None` when it was served.
     pub lost: Option<Loss>,
     /// Each condition with its outcome.
@@ -130,14 +131,13 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn placement(&self, number: usize) -> PlacementExplanation {
-        let request = &self.admitted.placements()[number];
         let outcome = self.scratch.outcomes[number];
-        let Some(placement) = self.snapshot.bundle().placement(request.slot) else {
+        let Some(placement) = self.snapshot.bundle().placement(self.admitted.placements()[number].slot)
+        else {
             let (phases, candidates, offers) = Default::default();
             return PlacementExplanation { candidates_total: 0, phases, candidates, offers };
         };
-        let Context { snapshot, admitted, now_ms, .. } = *self;
-        let place = Place { snapshot, admitted, request, now_ms, seed: draw(self.seed, number as u64) };
+        let place = Place::new(self.snapshot, self.admitted, number, self.now_ms, self.seed);
         let mut candidates: Vec<CandidateExplanation> = Vec::new();
         for rule in self.snapshot.bundle().program().rules_of(placement) {
             self.push_candidates(&place, RuleId(rule), placement, outcome, &mut candidates);
@@ -242,6 +242,10 @@ impl Context<'_> {
                 tier: rule.tier,
                 priority: rule.priority,
                 shows: bundle.catalog().str(shows).to_owned(),
+                variant: place.exposure_of(candidate, rule.class).map(|exposure| {
+                    let (experiment, variant) = bundle.exposure_name(exposure);
+                    (experiment.to_owned(), variant.to_owned())
+                }),
                 lost,
                 path: self.path(rule, outcome),
             });

@@ -17,6 +17,7 @@ mod compose;
 pub mod consent;
 pub mod decide;
 mod eligibility;
+pub mod experiment;
 pub mod explain;
 pub mod hash;
 pub mod limits;

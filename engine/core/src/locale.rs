@@ -3,10 +3,10 @@
 //! One ad speaks one language. A language of the visitor fits when every asset of the ad that exists in several languages
 //! exists in it, by the lookup of RFC 4647 section 3.4: the tag itself, then the tag with its last part cut off, and so on.
 //! The first that fits counts; when none does, the assets speak as they are. The assets themselves count as being in the
-//! catalog's own language, when it says one. Assets without variants, such as images and names, never stand in the way.
+//! catalog's own language, when it says one. Assets without translations, such as images and names, never stand in the way.
 //!
 //! Which asset is shown is not asked here: a learner's arm is the asset, whatever language it speaks. Cost: a few
-//! comparisons of short texts per asset with variants; nothing where there are none. No allocation.
+//! comparisons of short texts per asset with translations; nothing where there are none. No allocation.
 
 use tessera_wire::catalog::{Asset, Catalog, LocaleId, Text};
 
@@ -35,7 +35,7 @@ impl<'r> Language<'r> {
         assets: impl Iterator<Item = &'c Asset> + Clone,
         ranges: &[&'r str],
     ) -> Language<'r> {
-        let varied = assets.filter(|asset| asset.variants.len > 0);
+        let varied = assets.filter(|asset| asset.translations.len > 0);
         let own = Language { range: None, locale: catalog.locale };
         if varied.clone().next().is_none() {
             return own;
@@ -81,9 +81,11 @@ fn lookup(catalog: &Catalog, asset: &Asset, range: &str) -> Option<Wording> {
         if let Some(own) = catalog.locale.filter(|own| is_it(*own)) {
             return Some(Wording { content: asset.content, alt: asset.alt, locale: Some(own) });
         }
-        if let Some(variant) = catalog.variants_of(asset).iter().find(|variant| is_it(variant.locale)) {
-            let locale = Some(variant.locale);
-            return Some(Wording { content: variant.content, alt: variant.alt, locale });
+        if let Some(translation) =
+            catalog.translations_of(asset).iter().find(|translation| is_it(translation.locale))
+        {
+            let locale = Some(translation.locale);
+            return Some(Wording { content: translation.content, alt: translation.alt, locale });
         }
         range = truncated(range)?;
     }

@@ -3,15 +3,18 @@
 //! Guarantees: at most as many ads as were asked for, one per campaign; of one rule's tiers only the first matching one
 //! speaks. Cost: one scan over the placement's matching rules per class, no allocation.
 
-use tessera_wire::catalog::{Campaign, Catalog, CreativeId, FieldKind, PlacementId, Template, TemplateId};
-use tessera_wire::event::{Arm, ArmChoice, Mode, Tier};
+use tessera_wire::catalog::{
+    Catalog, CreativeId, FieldKind, PlacementId, Template, TemplateId, VariantShows,
+};
+use tessera_wire::event::{Arm, ArmChoice, Exposure, Mode, Tier};
 use tessera_wire::program::{Action, Program, Rule, RuleClass, RuleId};
 
 use crate::admit::Admitted;
 use crate::compose::Given;
 use crate::decide::{Ad, Loss};
 use crate::eligibility::loss_of;
-use crate::hash::{BUCKETS, bucket, draw};
+use crate::experiment::{Assignment, is_held_out_of_all};
+use crate::hash::draw;
 use crate::limits::ADS_PER_DECISION_MAX;
 use crate::model::Context;
 use crate::scratch::Scratch;
@@ -26,6 +29,9 @@ pub(crate) struct Place<'a> {
     pub(crate) request: &'a PlacementRequest<'a>,
     pub(crate) now_ms: i64,
     pub(crate) seed: u64,
+    /// Key of sticky assignments: the visitor's where identifiers may be read; without, each request is its own visitor.
+    pub(crate) key: u64,
+    pub(crate) is_held_out_of_all: bool,
 }
 
 /// What a rule shows.
@@ -37,12 +43,15 @@ pub(crate) struct Candidate {
     pub(crate) creative: Option<CreativeId>,
 }
 
-/// What a candidate comes to for this visitor: itself, or its campaign's control.
+/// What a candidate comes to for this visitor: itself, its campaign's control, or a variant of an experiment.
 #[derive(Clone, Copy)]
 struct Shown {
     template: TemplateId,
     creative: Option<CreativeId>,
     is_held_out: bool,
+    /// Does it stand in for what the rule names?
+    is_replaced: bool,
+    exposure: Option<Exposure>,
 }
 
 /// What is the same for all rules of a placement.
@@ -52,14 +61,31 @@ struct Walk {
     first_note: usize,
 }
 
+impl<'a> Place<'a> {
+    /// The `number`-th of the requested placements, in a decision with this seed.
+    pub(crate) fn new(
+        snapshot: &'a Snapshot,
+        admitted: &'a Admitted<'a>,
+        number: usize,
+        now_ms: i64,
+        seed: u64,
+    ) -> Place<'a> {
+        let key = admitted.sticky_key().unwrap_or(seed);
+        Place {
+            snapshot,
+            admitted,
+            request: &admitted.placements()[number],
+            now_ms,
+            seed: draw(seed, number as u64),
+            key,
+            is_held_out_of_all: is_held_out_of_all(snapshot.bundle(), admitted.preview(), key),
+        }
+    }
+}
+
 impl Place<'_> {
     fn catalog(&self) -> &Catalog {
         self.snapshot.bundle().catalog()
-    }
-
-    fn campaign_of(&self, template: TemplateId) -> &Campaign {
-        let catalog = self.catalog();
-        &catalog.campaigns[catalog.templates[template.index()].campaign.index()]
     }
 
     pub(crate) fn program(&self) -> &Program {
@@ -146,14 +172,44 @@ impl Place<'_> {
         }
     }
 
-    /// The holdout sees the control; fallback rules are nobody's experiment.
-    fn shown(&self, candidate: Candidate, class: RuleClass) -> Shown {
-        let campaign = self.campaign_of(candidate.template);
-        let is_held_out = class != RuleClass::Fallback && self.is_held_out(campaign);
-        let creative = if is_held_out { campaign.control } else { candidate.creative };
-        let template =
-            creative.map_or(candidate.template, |id| self.catalog().creatives[id.index()].template);
-        Shown { template, creative, is_held_out }
+    /// The holdout sees the control and experiments their variants; fallback rules are nobody's experiment. An error when
+    /// the visitor is to see nothing of the campaign.
+    fn shown(&self, candidate: Candidate, class: RuleClass) -> Result<Shown, Loss> {
+        let Candidate { template, creative, .. } = candidate;
+        let itself = Shown { template, creative, is_held_out: false, is_replaced: false, exposure: None };
+        if class == RuleClass::Fallback {
+            return Ok(itself);
+        }
+        let catalog = self.catalog();
+        let stand_in = |id: CreativeId| Shown {
+            template: catalog.creatives[id.index()].template,
+            creative: Some(id),
+            is_replaced: true,
+            ..itself
+        };
+        let campaign = catalog.templates[template.index()].campaign;
+        match self.assignment(campaign) {
+            Assignment::Ordinary => Ok(itself),
+            Assignment::HeldOut => {
+                let control = catalog.campaigns[campaign.index()].control.ok_or(Loss::Holdout)?;
+                Ok(Shown { is_held_out: true, ..stand_in(control) })
+            }
+            Assignment::Exposed(exposure) => Ok(Shown {
+                exposure: Some(exposure),
+                ..match self.variant(exposure).shows {
+                    VariantShows::AsDecided => itself,
+                    VariantShows::Creative(id) => stand_in(id),
+                    VariantShows::Template(template) => {
+                        Shown { template, creative: None, is_replaced: true, ..itself }
+                    }
+                }
+            }),
+        }
+    }
+
+    /// The variant that a candidate would be shown under.
+    pub(crate) fn exposure_of(&self, candidate: Candidate, class: RuleClass) -> Option<Exposure> {
+        self.shown(candidate, class).ok()?.exposure
     }
 
     /// Why this candidate cannot be shown here and now, if so. What would really be shown must fit, too: the control of
@@ -163,7 +219,10 @@ impl Place<'_> {
             let catalog = self.catalog();
             loss_of(catalog, &catalog.templates[template.index()], self.request, self.now_ms)
         };
-        loss(candidate.template).or_else(|| loss(self.shown(candidate, class).template))
+        loss(candidate.template).or_else(|| match self.shown(candidate, class) {
+            Ok(shown) => loss(shown.template),
+            Err(loss) => Some(loss),
+        })
     }
 
     /// A campaign shows at most once per placement, so that several ads differ.
@@ -196,7 +255,9 @@ impl Place<'_> {
         rule: &Rule,
         scratch: &mut Scratch,
     ) {
-        let Shown { template, creative, is_held_out } = self.shown(candidate, rule.class);
+        // Who is to see nothing was not eligible.
+        let Ok(shown) = self.shown(candidate, rule.class) else { return };
+        let Shown { template, creative, is_held_out, is_replaced, exposure } = shown;
         let context = self.context(&self.catalog().templates[template.index()], scratch);
         let mut pinned_by = None;
         let (arm, choice) = match creative {
@@ -211,9 +272,9 @@ impl Place<'_> {
                 (Arm::Personalized, choose(self.snapshot, template, &context, &pins, seed, scratch))
             }
         };
-        // What the holdout sees was nobody's choice.
+        // What the holdout sees was nobody's choice, and what stands in for a bandit's arm was not the bandit's.
         let offer = walk.offer.filter(|_| !is_held_out);
-        let choices = [shown_by.filter(|_| !is_held_out), offer.and_then(|(_, choice)| choice), pinned_by];
+        let choices = [shown_by.filter(|_| !is_replaced), offer.and_then(|(_, choice)| choice), pinned_by];
         scratch.ads.push(Ad {
             placement: walk.placement,
             template,
@@ -223,21 +284,13 @@ impl Place<'_> {
             rule: Some(rule.source),
             action: Some(candidate.action),
             choices,
+            exposure,
             priority: rule.priority,
             arm,
             tier: tier_of(rule.class, self.admitted.mode()),
             propensity: choice.propensity,
             context,
         });
-    }
-
-    /// Sticky where identifiers may be read; without, each request is its own visitor.
-    fn is_held_out(&self, campaign: &Campaign) -> bool {
-        debug_assert!(u64::from(campaign.holdout_ppm) <= BUCKETS);
-        campaign.holdout_ppm > 0 && {
-            let key = self.admitted.sticky_key().unwrap_or(self.seed);
-            bucket(self.catalog().str(campaign.holdout_salt), key) < campaign.holdout_ppm
-        }
     }
 
     /// # Errors
@@ -259,6 +312,7 @@ impl Place<'_> {
             rule: None,
             action: None,
             choices: Default::default(),
+            exposure: None,
             priority: i32::MIN,
             arm: Arm::House,
             tier: Tier::Default,

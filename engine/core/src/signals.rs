@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::experiment::Preview;
+
 /// A value in `user.traits` or `context`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
@@ -146,4 +148,6 @@ pub struct RawSignals<'a> {
     pub request_key: u64,
     /// Is this a test request, which must not be learned from?
     pub is_test: bool,
+    /// Assignments that a tester wants to look at; such a request is a test, too.
+    pub preview: Option<&'a Preview>,
 }

@@ -8,19 +8,21 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use support::experiments::Wishes;
 use support::oracle::{Bandits, Expected, ExpectedAd, Visitor, propensities};
 use support::world::{Act, COUNTRIES, Campaign, Class, Creative, DEVICES, Rule, Template, World};
 use support::{Dice, NOW_MS, compiled, loaded, posteriors};
 use tessera_engine_core::admit::{Admitted, admit};
 use tessera_engine_core::consent::{Outcome, Reason, Regimes};
 use tessera_engine_core::decide::{Ad, Decision, Loss, Note, decide};
+use tessera_engine_core::experiment::Preview;
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_rulevm::{Frame, evaluate, literals_of};
 use tessera_wire::catalog::TemplateId;
-use tessera_wire::event::{ArmChoice, Mode};
+use tessera_wire::event::{Arm, ArmChoice, Mode};
 use tessera_wire::posterior::PosteriorTable;
 use tessera_wire::program::{Polarity, RuleId};
 use tessera_wire::signal::{DEVICE_TYPES, Gates, NUMBER_SCALE};
@@ -61,9 +63,33 @@ struct Ask {
     placements: Vec<PlacementRequest<'static>>,
     sticky_key: Option<u64>,
     seed: u64,
+    preview: Option<Preview>,
 }
 
 impl Ask {
+    /// Sometimes with wishes for variants of the world's experiments.
+    fn wishing(seed: u64, case: &Case) -> Ask {
+        let mut ask = Ask::new(seed);
+        let mut dice = Dice::new(!seed);
+        if dice.percent(80) {
+            return ask;
+        }
+        let wishes = &mut ask.visitor.wishes;
+        wishes.is_held_out = dice.pick(&[None, Some(true), Some(false)]);
+        let mut preview = Preview::new(wishes.is_held_out);
+        for (number, experiment) in case.world.experiments.iter().enumerate() {
+            if dice.percent(40) {
+                let variant = dice.below(experiment.variants.len() as u64) as usize;
+                let names = (format!("e{number}"), format!("v{variant}"));
+                assert!(preview.force(case.snapshot.bundle(), &names.0, &names.1));
+                wishes.variants.push((number, variant));
+            }
+        }
+        assert!(!preview.force(case.snapshot.bundle(), "e0", "nothing"));
+        ask.preview = Some(preview);
+        ask
+    }
+
     fn new(seed: u64) -> Ask {
         let mut dice = Dice::new(seed);
         let gates = dice.pick(&[Gates::ALL, Gates::NONE, Gates(dice_bits(seed)), Gates(dice_bits(!seed))]);
@@ -76,6 +102,7 @@ impl Ask {
             visits: dice.maybe(75, &[0, 1, 5]),
             cart: dice.maybe(75, &[49, 50, 99, 100, 199, 200]),
             gates,
+            wishes: Wishes::default(),
         };
         let mode = dice.pick(&[Mode::Full, Mode::Partial, Mode::Contextual, Mode::Child]);
         let outcome = Outcome { gates, mode, regimes: Regimes::NONE, reason: Reason::Granted };
@@ -93,6 +120,7 @@ impl Ask {
             placements: placements(&mut dice),
             sticky_key: dice.percent(50).then_some(seed),
             seed: dice.word(),
+            preview: None,
         }
     }
 
@@ -108,6 +136,7 @@ impl Ask {
             traits: &self.traits,
             context: &self.context,
             sticky_key: self.sticky_key,
+            preview: self.preview.as_ref(),
             ..RawSignals::default()
         }
     }
@@ -162,6 +191,10 @@ fn found(case: &Case, decision: &Decision<'_>) -> Expected {
         // What is pinned shows in the combination only.
         pins: [None; 8],
         choices: ad.choices.each_ref().map(|one| one.as_ref().map(choice)),
+        exposure: ad.exposure.map(|exposure| {
+            let (experiment, variant) = bundle.exposure_name(exposure);
+            (experiment.to_owned(), variant.to_owned())
+        }),
     };
     Expected {
         tags: decision
@@ -203,7 +236,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
     for number in 0..WORLDS {
         let case = Case::new(number);
         for visitor in 0..VISITORS {
-            let ask = Ask::new(number * 1_000 + visitor);
+            let ask = Ask::wishing(number * 1_000 + visitor, &case);
             let admitted = ask.admit(&case.snapshot, &mut frame);
             let names = case.snapshot.bundle().names().templates;
             let bandits = Bandits { names: &names, table: &case.table };
@@ -222,6 +255,8 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
             for (ad, pins) in decision.ads.iter().zip(&pins) {
                 assert_combination(&case, ad, pins);
                 *seen.entry("choices").or_default() += ad.choices.iter().flatten().count();
+                *seen.entry("exposures").or_default() += usize::from(ad.exposure.is_some());
+                *seen.entry("holdouts").or_default() += usize::from(ad.arm == Arm::Holdout);
                 *seen.entry("pins").or_default() += pins.iter().flatten().count();
             }
             *seen.entry("tags").or_default() += decision.notes.len();
@@ -230,7 +265,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
             }
         }
     }
-    for composed in ["choices", "pins", "tags"] {
+    for composed in ["choices", "pins", "tags", "exposures", "holdouts"] {
         assert!(seen[composed] > 500, "{composed}: {seen:?}");
     }
     for code in [
@@ -242,6 +277,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
         "size_mismatch",
         "unknown_slot",
         "too_many_ads",
+        "holdout",
     ] {
         assert!(seen.contains_key(code), "no decision came to `{code}`: {seen:?}");
     }
@@ -281,6 +317,8 @@ fn a_full_decision_says_so_where_a_house_ad_would_have_stood() {
             houses: vec![Some(0), Some(0), None],
             segments: Vec::new(),
             rules: vec![rule],
+            experiments: Vec::new(),
+            holdout_percent: 0,
         },
         0,
     );
@@ -302,7 +340,7 @@ fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
         let case = Case::new(number);
         let catalog = case.snapshot.bundle().catalog();
         for visitor in 0..VISITORS {
-            let ask = Ask::new(number * 1_000 + visitor);
+            let ask = Ask::wishing(number * 1_000 + visitor, &case);
             let admitted = ask.admit(&case.snapshot, &mut frame);
             let explanation = explain(&case.snapshot, &admitted, NOW_MS, ask.seed, &mut scratch);
             let decision = decide(&case.snapshot, &admitted, NOW_MS, ask.seed, &mut scratch);
@@ -323,7 +361,10 @@ fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
                     "{phases:?}"
                 );
                 assert!(phases.last().is_none_or(|last| last.1 == served.len()), "{phases:?}");
-                for ad in ads.iter().filter(|ad| ad.rule.is_some() && ad.creative.is_none()) {
+                for ad in ads
+                    .iter()
+                    .filter(|ad| ad.rule.is_some() && ad.creative.is_none() && ad.exposure.is_none())
+                {
                     let shows = catalog.str(catalog.templates[ad.template.index()].id);
                     let is_told =
                         explained.candidates.iter().any(|one| one.lost.is_none() && one.shows == shows);

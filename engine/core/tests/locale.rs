@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use tessera_engine_core::locale::Language;
-use tessera_wire::catalog::{Asset, AssetKind, Catalog, LocaleId, Text, Variant};
+use tessera_wire::catalog::{Asset, AssetKind, Catalog, LocaleId, Text, Translation};
 use tessera_wire::program::Span;
 
 const TAGS: [&str; 8] = ["en", "de", "de-at", "de-1996", "zh-hant", "zh-hant-tw", "pt-br", "pt"];
@@ -37,15 +37,15 @@ fn catalog(own: Option<usize>, assets: &[Vec<usize>]) -> Catalog {
     catalog.locales = TAGS.map(|tag| text(&mut catalog, tag)).to_vec();
     catalog.locale = own.map(|own| LocaleId(own as u32));
     for languages in assets {
-        let first = catalog.variants.len() as u32;
+        let first = catalog.translations.len() as u32;
         for language in languages {
             let content = text(&mut catalog, TAGS[*language]);
             let locale = LocaleId(*language as u32);
-            catalog.variants.push(Variant { locale, content, alt: content });
+            catalog.translations.push(Translation { locale, content, alt: content });
         }
-        let variants = Span { first, len: languages.len() as u32 };
+        let translations = Span { first, len: languages.len() as u32 };
         let content = text(&mut catalog, "own");
-        let asset = Asset { id: content, kind: AssetKind::Text, content, alt: content, variants };
+        let asset = Asset { id: content, kind: AssetKind::Text, content, alt: content, translations };
         catalog.assets.push(asset);
     }
     catalog

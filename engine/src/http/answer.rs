@@ -3,21 +3,23 @@
 //! Field names are those of the native protocol. Identifiers are text, money is integer millionths with its currency, the
 //! order of fields and placements is that of the request, so that equal decisions are equal bytes.
 
+use std::cell::Cell;
+
 use tessera_engine_core::admit::Admitted;
 use tessera_engine_core::decide::{Ad, Decision, Note, PlacementOutcome};
 use tessera_engine_core::explain::Explanation;
 use tessera_engine_core::locale::Language;
 use tessera_engine_core::snapshot::Snapshot;
-use tessera_wire::catalog::{Asset, Catalog, Offer, Template};
+use tessera_wire::catalog::{Asset, Campaign, Catalog, Offer, Template};
 use tessera_wire::event::{Arm, TouchKind};
 use tessera_wire::signal::NUMBER_SCALE;
 
+use super::ad_urls::{AdUrls, UrlsOf};
 use super::contents::Contents;
 use super::context::Responder;
 use super::explanation;
 use super::json::Json;
 use super::request::DecideBody;
-use super::urls::{AdUrls, UrlsOf};
 
 /// Everything an answer is made from.
 pub(super) struct Answer<'a> {
@@ -31,11 +33,13 @@ pub(super) struct Answer<'a> {
     pub(super) now_ms: i64,
     /// The visitor's languages, from the best down.
     pub(super) languages: &'a [&'a str],
+    /// Memory for the addresses of one ad.
+    pub(super) urls: &'a Cell<Vec<u8>>,
 }
 
 impl Answer<'_> {
-    /// Appends the answer's JSON to `out`; `urls` is memory for the addresses of one ad.
-    pub(super) fn encode(&self, urls: &mut Vec<u8>, out: &mut Vec<u8>) {
+    /// Appends the answer's JSON to `out`.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let json = &mut Json::new(out);
         json.open(b'{');
         if let Some(id) = &self.body.request_id {
@@ -52,11 +56,14 @@ impl Answer<'_> {
         json.field("tier", self.decision.tier.name());
         json.field("tier_reason", self.admitted.reason().as_str());
         json.field("mode", self.admitted.mode().name());
+        if self.admitted.preview().is_some() {
+            json.flag_field("preview", true);
+        }
         json.key("placements");
         json.open(b'{');
         for (request, outcome) in self.body.placements.iter().zip(self.decision.placements) {
             json.foreign_key(&request.id.0);
-            self.placement(*outcome, urls, json);
+            self.placement(*outcome, json);
         }
         json.close(b'}');
         if let Some(explained) = self.explanation {
@@ -66,14 +73,14 @@ impl Answer<'_> {
         json.close(b'}');
     }
 
-    fn placement(&self, outcome: PlacementOutcome, urls: &mut Vec<u8>, json: &mut Json<'_>) {
+    fn placement(&self, outcome: PlacementOutcome, json: &mut Json<'_>) {
         let first = usize::from(outcome.first_ad);
         let ads = &self.decision.ads[first..first + usize::from(outcome.ads)];
         json.open(b'{');
         json.key("ads");
         json.open(b'[');
         for (offset, ad) in ads.iter().enumerate() {
-            self.ad(ad, (first + offset) as u16, urls, json);
+            self.ad(ad, (first + offset) as u16, json);
         }
         json.close(b']');
         self.notes(&outcome, json);
@@ -142,7 +149,7 @@ impl Answer<'_> {
         ad.rule.and_then(|rule| rules.get(rule as usize)).map_or("house ad", |rule| rule.name.as_str())
     }
 
-    fn ad(&self, ad: &Ad, number: u16, urls: &mut Vec<u8>, json: &mut Json<'_>) {
+    fn ad(&self, ad: &Ad, number: u16, json: &mut Json<'_>) {
         let catalog = self.snapshot.bundle().catalog();
         let template = &catalog.templates[ad.template.index()];
         let campaign = &catalog.campaigns[template.campaign.index()];
@@ -161,9 +168,7 @@ impl Answer<'_> {
         if let Some(offer) = ad.offer {
             append_offer(catalog, &catalog.offers[offer.index()], self.now_ms, json);
         }
-        if matches!(ad.arm, Arm::Personalized | Arm::Holdout) && campaign.holdout_ppm > 0 {
-            append_experiment(catalog.str(campaign.holdout_salt), ad.arm, json);
-        }
+        self.experiment(ad, campaign, json);
         json.key("propensity");
         json.value(|out| append_number(&ad.propensity, out));
         self.choices(ad, json);
@@ -175,9 +180,32 @@ impl Answer<'_> {
         }
         let landing_url = catalog.str(campaign.landing_url);
         let of = UrlsOf { decision_id: self.decision_id, ad: number, now_ms: self.now_ms, landing_url };
-        let urls = &AdUrls::sign(self.responder, &of, urls);
+        let mut buffer = self.urls.take();
+        let urls = &AdUrls::sign(self.responder, &of, &mut buffer);
         Contents { answer: self, ad, template, language, urls, number }.append(json);
         append_urls(urls, json);
+        self.urls.set(buffer);
+        json.close(b'}');
+    }
+
+    /// The variant that the ad was shown under, else on which side of the holdout it was shown.
+    fn experiment(&self, ad: &Ad, campaign: &Campaign, json: &mut Json<'_>) {
+        let catalog = self.snapshot.bundle().catalog();
+        let is_holdout = ad.arm == Arm::Holdout;
+        let (id, variant) = match ad.exposure {
+            Some(exposure) => self.snapshot.bundle().exposure_name(exposure),
+            None if is_holdout && campaign.holdout_ppm == 0 => (catalog.str(catalog.holdout_salt), "holdout"),
+            None if is_holdout => (catalog.str(campaign.holdout_salt), "holdout"),
+            None if ad.arm == Arm::Personalized && campaign.holdout_ppm > 0 => {
+                (catalog.str(campaign.holdout_salt), "personalized")
+            }
+            None => return,
+        };
+        json.key("experiment");
+        json.open(b'{');
+        json.field("id", id);
+        json.field("variant", variant);
+        json.flag_field("holdout", is_holdout);
         json.close(b'}');
     }
 }
@@ -270,16 +298,6 @@ fn append_offer(catalog: &Catalog, offer: &Offer, now_ms: i64, json: &mut Json<'
 pub(super) fn offer_expires_at(offer: &Offer, now_ms: i64) -> Option<jiff::Timestamp> {
     let expires_at_ms = now_ms.saturating_add(i64::from(offer.ttl_secs) * 1_000);
     jiff::Timestamp::from_millisecond(expires_at_ms).ok()
-}
-
-fn append_experiment(id: &str, arm: Arm, json: &mut Json<'_>) {
-    let is_holdout = arm == Arm::Holdout;
-    json.key("experiment");
-    json.open(b'{');
-    json.field("id", id);
-    json.field("variant", if is_holdout { "holdout" } else { "personalized" });
-    json.flag_field("holdout", is_holdout);
-    json.close(b'}');
 }
 
 fn append_hex(number: u128, out: &mut Vec<u8>) {

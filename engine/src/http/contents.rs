@@ -14,9 +14,9 @@ use tessera_wire::event::Mode;
 use tessera_wire::program::{Action, Binding, SignalId, WordId};
 use tessera_wire::signal::{Kind, NUMBER_SCALE};
 
+use super::ad_urls::AdUrls;
 use super::answer::{Answer, append_display, append_number, chosen_assets, offer_expires_at};
 use super::json::Json;
-use super::urls::AdUrls;
 
 /// One ad's contents.
 pub(super) struct Contents<'a> {

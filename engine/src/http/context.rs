@@ -1,5 +1,6 @@
 //! What a worker answers with: shared read-only state, and its own scratch memory.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -65,7 +66,7 @@ pub(crate) struct Memory {
     pub(crate) devices: DeviceCache,
     pub(crate) user: UserView,
     /// Addresses of one ad.
-    pub(crate) urls: Vec<u8>,
+    pub(crate) urls: Cell<Vec<u8>>,
 }
 
 impl Memory {
@@ -76,7 +77,7 @@ impl Memory {
             scratch: Scratch::new(program),
             devices: DeviceCache::default(),
             user: UserView::default(),
-            urls: Vec::new(),
+            urls: Cell::default(),
         }
     }
 }

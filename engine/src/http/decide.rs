@@ -23,6 +23,7 @@ use super::context::{Arrival, Enriched, Memory, Responder, Worker, languages};
 use super::notes::{first_of, notes_of};
 use super::problem::Problem;
 use super::request::{self, DecideBody, FreeValues};
+use super::urls::{host_of, origin_of, path_of};
 use super::what_if;
 use crate::counters::Refusal;
 use crate::snapshot_cell::Live;
@@ -95,10 +96,27 @@ impl Responder {
         out: &mut Vec<u8>,
         emit: &mut dyn FnMut(Shown<'_>),
     ) -> Result<Summary, Problem> {
+        self.decided(live, arrival, body, memory, &mut |decided| {
+            let ads = if decided.is_what_if { 0 } else { decided.answer.decision.ads.len() };
+            (0..ads).for_each(|number| emit(decided.shown(number, number as u16)));
+            decided.answer.encode(out);
+        })
+    }
+
+    /// Decides, and hands over what was decided: whoever takes it says what was shown of it, and in which words.
+    pub(super) fn decided(
+        &self,
+        live: &Live,
+        arrival: &Arrival<'_>,
+        body: &DecideBody<'_>,
+        memory: &mut Memory,
+        take: &mut dyn FnMut(&Decided<'_>),
+    ) -> Result<Summary, Problem> {
         let is_what_if = body.options.is_what_if || body.options.at_time.is_some();
         if body.options.explain || is_what_if {
             self.authorize_explain(arrival)?;
         }
+        let preview = self.preview(live, arrival, body)?;
         let arrival = &what_if::at_time(arrival, body)?;
         let geography = self.geography.load();
         let enriched = self.enrich(arrival, &body.device, geography.as_deref());
@@ -126,6 +144,7 @@ impl Responder {
             request_key: seed,
             features: &memory.user.features,
             behaviour: behaviour_of(&memory.user, arrival.now_ms),
+            preview: preview.as_ref(),
             ..self.raw_signals(body, &enriched, device, &context, &memory.user)
         };
         let program = live.bundle().program();
@@ -133,17 +152,10 @@ impl Responder {
         let explanation =
             body.options.explain.then(|| explain(live, &admitted, arrival.now_ms, seed, &mut memory.scratch));
         let decision = decide(live, &admitted, arrival.now_ms, seed, &mut memory.scratch);
-        let may_count = admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test;
+        let may_count =
+            admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test && preview.is_none();
         let counted_subject = if may_count { subject } else { 0 };
         let languages = languages(arrival, &body.device);
-        for (number, ad) in decision.ads.iter().enumerate() {
-            if is_what_if {
-                break;
-            }
-            let notes = notes_of(&decision, number);
-            let served = served(live, arrival, &admitted, (ad, number as u16), (notes, &languages));
-            emit(Shown { served, ad, counted_subject });
-        }
         let answer = Answer {
             responder: self,
             snapshot: live,
@@ -154,8 +166,9 @@ impl Responder {
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
             languages: &languages,
+            urls: &memory.urls,
         };
-        answer.encode(&mut memory.urls, out);
+        take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
         Ok(Summary::of(&decision, admitted.mode()))
     }
 
@@ -217,7 +230,27 @@ pub(super) struct Shown<'a> {
     pub(super) served: Served,
     pub(super) ad: &'a Ad,
     /// Whose impressions it adds to; 0 when counting is not allowed.
+    pub(super) counted_subject: u128,
+}
+
+/// A decision that has been made, and everything that an answer to it is written from.
+pub(super) struct Decided<'a> {
+    pub(super) answer: Answer<'a>,
+    random: u128,
     counted_subject: u128,
+    pub(super) is_what_if: bool,
+}
+
+impl Decided<'_> {
+    /// The ad at `index`, for the journal, where it is called `number`.
+    pub(super) fn shown(&self, index: usize, number: u16) -> Shown<'_> {
+        let Answer { snapshot, admitted, decision, now_ms, .. } = &self.answer;
+        let ad = &decision.ads[index];
+        let notes = notes_of(decision, index);
+        let served =
+            served(snapshot, (self.random, *now_ms), admitted, (ad, number), (notes, self.answer.languages));
+        Shown { served, ad, counted_subject: self.counted_subject }
+    }
 }
 
 /// The visitor's last local midnight, UTC where the place is not known. Unix milliseconds.
@@ -251,8 +284,8 @@ fn remembered_cart_value(user: &UserView) -> Option<Money<'_>> {
 
 /// What the counters want to know of a decision.
 pub(super) struct Summary {
-    tier: tessera_wire::event::Tier,
-    mode: tessera_wire::event::Mode,
+    pub(super) tier: tessera_wire::event::Tier,
+    pub(super) mode: tessera_wire::event::Mode,
     ads: usize,
     empty: usize,
 }
@@ -329,7 +362,7 @@ fn context_of<'a>(body: &'a DecideBody<'a>) -> FreeValues<'a> {
 
 fn served(
     snapshot: &Snapshot,
-    arrival: &Arrival<'_>,
+    (decision_id, at_ms): (u128, i64),
     admitted: &tessera_engine_core::admit::Admitted<'_>,
     (ad, number): (&Ad, u16),
     (notes, languages): (&[Note], &[&str]),
@@ -338,9 +371,9 @@ fn served(
     let template = &catalog.templates[ad.template.index()];
     let locale = language_of(catalog, ad, languages).locale();
     Served {
-        decision_id: arrival.random,
+        decision_id,
         ad: number,
-        at_ms: arrival.now_ms,
+        at_ms,
         generation: snapshot.bundle().generation(),
         posterior_generation: snapshot.posterior_generation(),
         placement: ad.placement.0,
@@ -359,6 +392,7 @@ fn served(
             Note::Tag(number) => Some(number),
             Note::Variant(_) => None,
         }),
+        exposure: ad.exposure,
         arm: ad.arm,
         tier: ad.tier,
         mode: admitted.mode(),
@@ -366,46 +400,5 @@ fn served(
         propensity: ad.propensity,
         is_learnable: admitted.is_learnable(),
         subject: admitted.subject(),
-    }
-}
-
-/// `scheme://authority` of a URL.
-fn origin_of(url: &str) -> Option<&str> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let is_plain = !authority.is_empty() && !authority.contains('@');
-    is_plain.then(|| &url[..scheme.len() + 3 + authority.len()])
-}
-
-/// The path of a URL or of a bare path, without query and fragment.
-fn path_of(url: &str) -> Option<&str> {
-    let rest = match origin_of(url) {
-        Some(origin) => &url[origin.len()..],
-        None if url.starts_with('/') => url,
-        None => return None,
-    };
-    let path = rest.split(['?', '#']).next()?;
-    Some(if path.is_empty() { "/" } else { path })
-}
-
-fn host_of(url: &str) -> Option<&str> {
-    let (_, authority) = origin_of(url)?.split_once("://")?;
-    authority.split(':').next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_cut_to_what_rules_may_see() {
-        let url = "https://shop.example:8443/shoes/red?user=7#top";
-        assert_eq!(origin_of(url), Some("https://shop.example:8443"));
-        assert_eq!(path_of(url), Some("/shoes/red"));
-        assert_eq!(host_of(url), Some("shop.example"));
-        assert_eq!(path_of("https://shop.example"), Some("/"));
-        assert_eq!(path_of("/a?b"), Some("/a"));
-        assert_eq!(origin_of("https://user:secret@shop.example/"), None);
-        assert_eq!(path_of("javascript:alert(1)"), None);
     }
 }

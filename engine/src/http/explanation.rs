@@ -82,10 +82,19 @@ impl Serialize for CandidateAnswer<'_> {
         map.serialize_entry("tier", &self.0.tier)?;
         map.serialize_entry("priority", &self.0.priority)?;
         map.serialize_entry("shows", &self.0.shows)?;
+        if let Some((experiment, variant)) = &self.0.variant {
+            map.serialize_entry("experiment", &VariantAnswer { id: experiment, variant })?;
+        }
         serialize_outcome(&mut map, self.0.lost, "served")?;
         map.serialize_entry("rule_path", &steps(&self.0.path))?;
         map.end()
     }
+}
+
+#[derive(Serialize)]
+struct VariantAnswer<'a> {
+    id: &'a str,
+    variant: &'a str,
 }
 
 struct OfferAnswer<'a>(&'a OfferExplanation);

@@ -6,6 +6,7 @@
 //!        \-> events (behaviour batches -> journal)
 //! ```
 
+mod ad_urls;
 pub(crate) mod admin;
 mod answer;
 pub(crate) mod behaviour;
@@ -18,6 +19,7 @@ pub(crate) mod events;
 mod explanation;
 mod json;
 mod notes;
+mod preview;
 pub(crate) mod problem;
 pub(crate) mod request;
 pub(crate) mod router;

@@ -156,6 +156,8 @@ pub(crate) struct ConsentBody<'a> {
 pub(crate) struct OptionsBody {
     pub(crate) explain: bool,
     pub(crate) test: bool,
+    /// Assignments to look at, signed (`tessera preview`).
+    pub(crate) preview_token: Option<String>,
     /// Decide as of this time: RFC 3339.
     pub(crate) at_time: Option<String>,
     /// Only asked, not served: nothing is counted, remembered or written down. The address says so, never the body.

@@ -1,64 +1,43 @@
-//! The signed addresses of an ad, written once and used wherever the answer needs them.
+//! What rules may see of the addresses of pages.
 
-use tessera_wire::event::TouchKind;
-use tessera_wire::token::{Token, sign_into};
-
-use super::context::Responder;
-
-/// The addresses of one ad; borrows the worker's memory for them.
-pub(super) struct AdUrls<'a> {
-    text: &'a str,
-    /// Where each ends: impression, viewable, click, conversion.
-    ends: [usize; 4],
+/// `scheme://authority` of a URL.
+pub(super) fn origin_of(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let is_plain = !authority.is_empty() && !authority.contains('@');
+    is_plain.then(|| &url[..scheme.len() + 3 + authority.len()])
 }
 
-/// What the addresses of an ad say.
-pub(super) struct UrlsOf<'a> {
-    pub(super) decision_id: u128,
-    pub(super) ad: u16,
-    pub(super) now_ms: i64,
-    pub(super) landing_url: &'a str,
+/// The path of a URL or of a bare path, without query and fragment.
+pub(super) fn path_of(url: &str) -> Option<&str> {
+    let rest = match origin_of(url) {
+        Some(origin) => &url[origin.len()..],
+        None if url.starts_with('/') => url,
+        None => return None,
+    };
+    let path = rest.split(['?', '#']).next()?;
+    Some(if path.is_empty() { "/" } else { path })
 }
 
-impl<'a> AdUrls<'a> {
-    /// Signs them into `buffer`, whose content is replaced.
-    pub(super) fn sign(responder: &Responder, of: &UrlsOf<'_>, buffer: &'a mut Vec<u8>) -> AdUrls<'a> {
-        buffer.clear();
-        let kinds = [TouchKind::Impression, TouchKind::Viewable, TouchKind::Click, TouchKind::Conversion];
-        let expires = of.now_ms / 1_000 + i64::from(responder.token_ttl_secs);
-        let expires_at_secs = u32::try_from(expires).unwrap_or(u32::MAX);
-        let ends = kinds.map(|kind| {
-            let (path, target) = if kind == TouchKind::Click { ("/c/", of.landing_url) } else { ("/e/", "") };
-            let token = Token { kind, expires_at_secs, decision_id: of.decision_id, ad: of.ad, target };
-            buffer.extend_from_slice(responder.public_url.as_bytes());
-            buffer.extend_from_slice(path.as_bytes());
-            sign_into(&responder.keys.token, &token, buffer);
-            buffer.len()
-        });
-        // The configured start is text, a token is ASCII.
-        let text = std::str::from_utf8(buffer).unwrap_or("");
-        debug_assert_eq!(text.len(), ends[3], "INVARIANT: addresses are text");
-        AdUrls { text, ends }
-    }
+/// The host of a URL, without its port.
+pub(super) fn host_of(url: &str) -> Option<&str> {
+    let (_, authority) = origin_of(url)?.split_once("://")?;
+    authority.split(':').next()
+}
 
-    fn part(&self, number: usize) -> &str {
-        let start = if number == 0 { 0 } else { self.ends[number - 1] };
-        self.text.get(start..self.ends[number]).unwrap_or("")
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    pub(super) fn impression(&self) -> &str {
-        self.part(0)
-    }
-
-    pub(super) fn viewable(&self) -> &str {
-        self.part(1)
-    }
-
-    pub(super) fn click(&self) -> &str {
-        self.part(2)
-    }
-
-    pub(super) fn conversion(&self) -> &str {
-        self.part(3)
+    #[test]
+    fn urls_are_cut_to_what_rules_may_see() {
+        let url = "https://shop.example:8443/shoes/red?user=7#top";
+        assert_eq!(origin_of(url), Some("https://shop.example:8443"));
+        assert_eq!(path_of(url), Some("/shoes/red"));
+        assert_eq!(host_of(url), Some("shop.example"));
+        assert_eq!(path_of("https://shop.example"), Some("/"));
+        assert_eq!(path_of("/a?b"), Some("/a"));
+        assert_eq!(origin_of("https://user:secret@shop.example/"), None);
+        assert_eq!(path_of("javascript:alert(1)"), None);
     }
 }

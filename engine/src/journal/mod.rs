@@ -267,6 +267,7 @@ mod tests {
             choices: [None; 3],
             variants: [None; 4],
             tags: [None; 4],
+            exposure: None,
             arm: Arm::Personalized,
             tier: Tier::Full,
             mode: Mode::Full,

@@ -1,6 +1,7 @@
 //! Commands that do one thing and end, and the ones that serve.
 
 pub(crate) mod build;
+pub(crate) mod preview;
 pub(crate) mod probe;
 pub(crate) mod rules;
 pub(crate) mod serve;

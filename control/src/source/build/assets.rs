@@ -1,11 +1,11 @@
 //! Assets, and the same in other languages.
 
-use tessera_wire::catalog::{Asset, AssetKind, LocaleId, Variant};
+use tessera_wire::catalog::{Asset, AssetKind, LocaleId, Translation};
 use tessera_wire::program::Span;
 
 use super::Builder;
 use crate::source::problem::{CatalogCode, Problem};
-use crate::source::schema::{Name, RawAsset, RawVariant};
+use crate::source::schema::{Name, RawAsset, RawTranslation};
 use crate::source::value;
 
 impl Builder<'_> {
@@ -19,13 +19,13 @@ impl Builder<'_> {
     pub(super) fn add_asset(&mut self, raw: &RawAsset) {
         let content = (raw.image.as_deref(), raw.text.as_deref());
         let (kind, content) = self.content(content, &raw.id, "asset");
-        let variants = self.add_variants(raw, kind);
+        let translations = self.add_translations(raw, kind);
         let asset = Asset {
             id: self.text(raw.id.get_ref()),
             kind,
             content: self.text(content),
             alt: self.text(&raw.alt),
-            variants,
+            translations,
         };
         self.catalog.assets.push(asset);
     }
@@ -52,41 +52,44 @@ impl Builder<'_> {
         (kind, content)
     }
 
-    fn add_variants(&mut self, raw: &RawAsset, kind: AssetKind) -> Span {
-        let first = self.catalog.variants.len() as u32;
-        for variant in &raw.variant {
-            self.add_variant(variant, kind);
+    fn add_translations(&mut self, raw: &RawAsset, kind: AssetKind) -> Span {
+        let first = self.catalog.translations.len() as u32;
+        for translation in &raw.translation {
+            self.add_translation(translation, kind);
         }
-        let variants = Span { first, len: raw.variant.len() as u32 };
-        self.report_repeated_locales(raw, variants);
-        variants
+        let translations = Span { first, len: raw.translation.len() as u32 };
+        self.report_repeated_locales(raw, translations);
+        translations
     }
 
-    fn add_variant(&mut self, raw: &RawVariant, asset_kind: AssetKind) {
+    fn add_translation(&mut self, raw: &RawTranslation, asset_kind: AssetKind) {
         let content = (raw.image.as_deref(), raw.text.as_deref());
-        let (kind, content) = self.content(content, &raw.locale, "variant");
+        let (kind, content) = self.content(content, &raw.locale, "translation");
         if kind != asset_kind {
-            let message = "a variant is an image or a text like its asset";
+            let message = "a translation is an image or a text like its asset";
             self.problem(Problem::catalog(CatalogCode::Inconsistent, raw.locale.span(), message));
         }
-        let variant = Variant {
+        let translation = Translation {
             locale: self.locale(&raw.locale),
             content: self.text(content),
             alt: self.text(&raw.alt),
         };
-        self.catalog.variants.push(variant);
+        self.catalog.translations.push(translation);
     }
 
-    /// The second of two variants for one language would never be seen.
-    fn report_repeated_locales(&mut self, raw: &RawAsset, variants: Span) {
-        let locales: Vec<LocaleId> =
-            variants.of(&self.catalog.variants).iter().map(|variant| variant.locale).collect();
-        for (number, variant) in raw.variant.iter().enumerate() {
+    /// The second of two translations for one language would never be seen.
+    fn report_repeated_locales(&mut self, raw: &RawAsset, translations: Span) {
+        let locales: Vec<LocaleId> = translations
+            .of(&self.catalog.translations)
+            .iter()
+            .map(|translation| translation.locale)
+            .collect();
+        for (number, translation) in raw.translation.iter().enumerate() {
             let is_own = self.catalog.locale == Some(locales[number]);
             if is_own || locales[..number].contains(&locales[number]) {
                 let message =
-                    format!("asset `{}` has `{}` already", raw.id.get_ref(), variant.locale.get_ref());
-                self.problem(Problem::catalog(CatalogCode::DuplicateId, variant.locale.span(), message));
+                    format!("asset `{}` has `{}` already", raw.id.get_ref(), translation.locale.get_ref());
+                self.problem(Problem::catalog(CatalogCode::DuplicateId, translation.locale.span(), message));
             }
         }
     }

@@ -28,6 +28,7 @@ impl Builder<'_> {
         }
         self.check_control(raw);
         let flights = self.add_flights(raw);
+        let experiments = self.add_experiments(raw);
         let salt = format!("holdout:{}", raw.id.get_ref());
         let campaign = Campaign {
             id: self.text(raw.id.get_ref()),
@@ -38,8 +39,16 @@ impl Builder<'_> {
             holdout_ppm,
             holdout_salt: self.text(&salt),
             control: control.map(CreativeId),
+            experiments,
         };
         self.catalog.campaigns.push(campaign);
+    }
+
+    /// Visitors to whom no campaign is personalised.
+    pub(super) fn add_holdout(&mut self) {
+        let share = self.raw.holdout.as_ref();
+        self.catalog.holdout_ppm = share.map_or(0, |share| self.read(share, value::parts_per_million));
+        self.catalog.holdout_salt = self.text("holdout");
     }
 
     /// The holdout is compared with the campaign's other visitors, so its control must be the campaign's own.

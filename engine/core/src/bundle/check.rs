@@ -37,12 +37,15 @@ pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Res
             [asset.id, asset.content, asset.alt].iter().all(|text| text_fits(catalog, *text)),
             "a text is outside",
         )?;
-        rule(span_fits(asset.variants, catalog.variants.len()), "its variants are outside the list")
+        rule(
+            span_fits(asset.translations, catalog.translations.len()),
+            "its translations are outside the list",
+        )
     })?;
-    check_each("variants", &catalog.variants, |variant| {
-        let texts = [variant.content, variant.alt];
+    check_each("translations", &catalog.translations, |translation| {
+        let texts = [translation.content, translation.alt];
         rule(texts.iter().all(|text| text_fits(catalog, *text)), "a text is outside")?;
-        rule(variant.locale.index() < catalog.locales.len(), "its language does not exist")
+        rule(translation.locale.index() < catalog.locales.len(), "its language does not exist")
     })?;
     check_each("locales", &catalog.locales, |locale| {
         rule(text_fits(catalog, *locale), "its tag is outside the text")
@@ -61,6 +64,7 @@ pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Res
             rule: "the catalog's own does not exist",
         });
     }
+    super::experiments::check_experiments(catalog)?;
     check_ids(catalog)?;
     check_controls(catalog)?;
     check_tiers(program)
@@ -73,7 +77,8 @@ fn check_ids(catalog: &Catalog) -> Result<(), LoadError> {
     check_distinct(catalog, "templates", catalog.templates.iter().map(|one| one.id))?;
     check_distinct(catalog, "assets", catalog.assets.iter().map(|one| one.id))?;
     check_distinct(catalog, "creatives", catalog.creatives.iter().map(|one| one.id))?;
-    check_distinct(catalog, "offers", catalog.offers.iter().map(|one| one.id))
+    check_distinct(catalog, "offers", catalog.offers.iter().map(|one| one.id))?;
+    check_distinct(catalog, "experiments", catalog.experiments.iter().map(|one| one.id))
 }
 
 fn check_distinct(
@@ -134,25 +139,29 @@ pub(super) fn check_tiers(program: &VerifiedProgram) -> Result<(), LoadError> {
     Ok(())
 }
 
-type Checked = Result<(), &'static str>;
+pub(super) type Checked = Result<(), &'static str>;
 
-fn check_each<T>(list: &'static str, items: &[T], check: impl Fn(&T) -> Checked) -> Result<(), LoadError> {
+pub(super) fn check_each<T>(
+    list: &'static str,
+    items: &[T],
+    check: impl Fn(&T) -> Checked,
+) -> Result<(), LoadError> {
     for (index, item) in items.iter().enumerate() {
         check(item).map_err(|rule| LoadError::Catalog { list, index, rule })?;
     }
     Ok(())
 }
 
-fn rule(holds: bool, rule: &'static str) -> Checked {
+pub(super) fn rule(holds: bool, rule: &'static str) -> Checked {
     if holds { Ok(()) } else { Err(rule) }
 }
 
-fn text_fits(catalog: &Catalog, text: Text) -> bool {
+pub(super) fn text_fits(catalog: &Catalog, text: Text) -> bool {
     let start = text.start as usize;
     catalog.text.get(start..start + text.len as usize).is_some()
 }
 
-fn span_fits(span: Span, len: usize) -> bool {
+pub(super) fn span_fits(span: Span, len: usize) -> bool {
     (span.first as usize).checked_add(span.len as usize).is_some_and(|end| end <= len)
 }
 
@@ -177,7 +186,8 @@ fn check_campaign(catalog: &Catalog, campaign: &Campaign) -> Checked {
     rule(
         campaign.control.is_none_or(|creative| creative.index() < catalog.creatives.len()),
         "its control does not exist",
-    )
+    )?;
+    rule(span_fits(campaign.experiments, catalog.experiments.len()), "its experiments are outside the list")
 }
 
 fn check_template(catalog: &Catalog, template: &Template) -> Checked {

@@ -58,7 +58,10 @@ fn slot_scope<'a>(catalog: &'a Catalog, slot: &Slot) -> SlotScope<'a> {
             scope.bytes_max = scope.bytes_max.max(content.len as usize).max(alt.len as usize);
         };
         add(asset.content, asset.alt);
-        catalog.variants_of(asset).iter().for_each(|variant| add(variant.content, variant.alt));
+        catalog
+            .translations_of(asset)
+            .iter()
+            .for_each(|translation| add(translation.content, translation.alt));
         scope.holds_images &= asset.kind == tessera_wire::catalog::AssetKind::Image;
     }
     scope

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
+pub(crate) mod experiments;
 pub(crate) mod oracle;
 pub(crate) mod visit;
 pub(crate) mod world;

@@ -5,7 +5,7 @@
 
 use tessera_engine_core::admit::Admitted;
 use tessera_engine_core::decide::Loss;
-use tessera_engine_core::hash::{below, bucket, draw};
+use tessera_engine_core::hash::{below, draw};
 use tessera_engine_core::model::{Context, score_by_definition};
 use tessera_engine_core::signals::PlacementRequest;
 use tessera_wire::event::{Arm, Mode, TemplateNames, Tier};
@@ -13,6 +13,7 @@ use tessera_wire::posterior::{Layout, PosteriorTable, TemplateModel};
 use tessera_wire::signal::Gates;
 
 use super::NOW_MS;
+use super::experiments::{Assigned, Wishes};
 use super::world::{Act, Class, Cond, Field, PLACEMENTS, Rule, World};
 
 /// A visitor to a made-up world: what is true of them, granted or not.
@@ -26,6 +27,7 @@ pub(crate) struct Visitor {
     pub(crate) visits: Option<i64>,
     pub(crate) cart: Option<i64>,
     pub(crate) gates: Gates,
+    pub(crate) wishes: Wishes,
 }
 
 /// An ad as far as it does not depend on a draw.
@@ -44,6 +46,8 @@ pub(crate) struct ExpectedAd {
     pub(crate) pins: [Option<usize>; 8],
     /// The arms of bandits in it: of what is shown, of the offer, of a pin.
     pub(crate) choices: [Option<Choice>; 3],
+    /// Experiment and variant.
+    pub(crate) exposure: Option<(String, String)>,
 }
 
 /// An arm of a bandit, with how likely it was.
@@ -203,7 +207,10 @@ impl World {
             let loss = match slot {
                 None => Some(Loss::UnknownSlot),
                 Some(slot) => {
-                    let place = PlaceToFill { slot, request, bandits, seed: draw(seed, number as u64) };
+                    let key = admitted.sticky_key().unwrap_or(seed);
+                    let wishes = &visitor.wishes;
+                    let seed = draw(seed, number as u64);
+                    let place = PlaceToFill { slot, request, bandits, seed, key, wishes };
                     self.fill(visitor, admitted, &place, &mut expected.ads, &mut tags)
                 }
             };
@@ -222,7 +229,7 @@ impl World {
         tags: &mut Vec<String>,
     ) -> Option<Loss> {
         let speaking = self.speaking(visitor, place.slot);
-        let done = |rule: &Rule, act: &Act| self.done(admitted, place, rule, act);
+        let done = |rule: &Rule, act: &Act| self.done(place, rule, act);
         let mut effects = speaking.iter().flat_map(|(_, rule, acts)| acts.iter().map(|act| done(rule, act)));
         let offer = effects.find_map(|(act, choice)| offered(&act).map(|offer| (offer, choice)));
         let mut pins: Vec<(usize, usize, Option<Choice>)> = Vec::new();
@@ -257,19 +264,16 @@ impl World {
                     if ads[first..].iter().any(repeats) {
                         continue;
                     }
-                    let is_held_out =
-                        rule.class != Class::Fallback && self.is_held_out(campaign, admitted, place);
-                    let creative = if is_held_out { self.campaigns[campaign].control } else { creative };
-                    let stands_in = creative.map_or(template, |creative| self.creatives[creative].template);
-                    let lost = self.loss_of(template, place.request);
-                    if let Some(lost) = lost.or_else(|| self.loss_of(stands_in, place.request)) {
+                    if let Some(lost) = self.lost((template, creative), rule, place) {
                         loss = loss.or(Some(lost));
                         continue;
                     }
+                    let shown = self.stand_in((template, creative), rule.class, place.key, place.wishes);
+                    let (template, creative, assigned) = shown.unwrap();
                     if ads.len() == 100 {
-                        return (shown == 0).then_some(Loss::TooManyAds);
+                        return (ads.len() == first).then_some(Loss::TooManyAds);
                     }
-                    let shown = Stage { number: *number, rule, template: stands_in, creative, is_held_out };
+                    let shown = Stage { number: *number, rule, template, creative, assigned };
                     ads.push(self.staged(visitor, admitted, place.slot, shown, choice, offer.clone(), &pins));
                 }
             }
@@ -291,14 +295,21 @@ impl World {
         offer: Option<(u32, Option<Choice>)>,
         reached: &[(usize, usize, Option<Choice>)],
     ) -> ExpectedAd {
-        let Stage { number, rule, template, creative, is_held_out } = shown;
+        let Stage { number, rule, template, creative, assigned } = shown;
+        let is_held_out = assigned == Assigned::HeldOut;
         let (pins, pinned_by) =
             if creative.is_none() { self.pins_for(template, reached) } else { Default::default() };
         let offer = offer.filter(|_| !is_held_out);
         let offered_by = offer.as_ref().and_then(|(_, choice)| choice.clone());
         ExpectedAd {
             pins,
-            choices: [choice.filter(|_| !is_held_out), offered_by, pinned_by],
+            choices: [choice.filter(|_| !self.is_replaced(assigned)), offered_by, pinned_by],
+            exposure: match assigned {
+                Assigned::Exposed(experiment, variant) => {
+                    Some((format!("e{experiment}"), format!("v{variant}")))
+                }
+                _ => None,
+            },
             placement: slot as u32,
             template: template as u32,
             creative: creative.map(|creative| creative as u32),
@@ -332,31 +343,22 @@ impl World {
             tier: Tier::Default,
             pins: [None; 8],
             choices: [None, None, None],
+            exposure: None,
             context: self.context(visitor, template),
         });
         None
     }
 
     /// The act itself, or the arm that a bandit chose.
-    fn done(
-        &self,
-        admitted: &Admitted<'_>,
-        place: &PlaceToFill<'_>,
-        rule: &Rule,
-        act: &Act,
-    ) -> (Act, Option<Choice>) {
+    fn done(&self, place: &PlaceToFill<'_>, rule: &Rule, act: &Act) -> (Act, Option<Choice>) {
         let Act::Bandit(name, arms) = act else { return (act.clone(), None) };
         let may = |arm: &Act| {
-            let (template, creative) = match arm {
+            let named = match arm {
                 Act::Template(template) => (*template, None),
                 Act::Creative(creative) => (self.creatives[*creative].template, Some(*creative)),
                 _ => return true,
             };
-            let campaign = self.templates[template].campaign;
-            let is_held_out = rule.class != Class::Fallback && self.is_held_out(campaign, admitted, place);
-            let creative = if is_held_out { self.campaigns[campaign].control } else { creative };
-            let stands_in = creative.map_or(template, |creative| self.creatives[creative].template);
-            [template, stands_in].iter().all(|one| self.loss_of(*one, place.request).is_none())
+            self.lost(named, rule, place).is_none()
         };
         let able = arms.iter().enumerate().filter(|(_, arm)| may(arm));
         let able: Vec<(usize, String)> = able.map(|(number, arm)| (number, label(arm))).collect();
@@ -388,9 +390,14 @@ impl World {
         (pins, by)
     }
 
-    fn is_held_out(&self, campaign: usize, admitted: &Admitted<'_>, place: &PlaceToFill<'_>) -> bool {
-        let key = admitted.sticky_key().unwrap_or(place.seed);
-        bucket(&format!("holdout:c{campaign}"), key) < self.campaigns[campaign].holdout_percent * 10_000
+    /// Why a template or creative cannot be shown, be it itself or for what stands in for it.
+    fn lost(&self, named: (usize, Option<usize>), rule: &Rule, place: &PlaceToFill<'_>) -> Option<Loss> {
+        self.loss_of(named.0, place.request).or_else(|| {
+            match self.stand_in(named, rule.class, place.key, place.wishes) {
+                Some((template, _, _)) => self.loss_of(template, place.request),
+                None => Some(Loss::Holdout),
+            }
+        })
     }
 
     /// The combination number of a fixed creative.
@@ -407,7 +414,7 @@ struct Stage<'w> {
     rule: &'w Rule,
     template: usize,
     creative: Option<usize>,
-    is_held_out: bool,
+    assigned: Assigned,
 }
 
 struct PlaceToFill<'a> {
@@ -415,6 +422,9 @@ struct PlaceToFill<'a> {
     request: &'a PlacementRequest<'a>,
     bandits: &'a Bandits<'a>,
     seed: u64,
+    /// Whose assignments these are: the visitor's where identifiers may be read, else the request's.
+    key: u64,
+    wishes: &'a Wishes,
 }
 
 fn note(

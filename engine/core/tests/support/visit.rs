@@ -97,6 +97,7 @@ impl Visit {
             zone_offsets: &[],
             request_key: self.seed,
             is_test: self.seed.is_multiple_of(16),
+            preview: None,
         }
     }
 }

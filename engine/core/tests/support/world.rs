@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::experiments::{Experiment, experiments, write_experiment};
 use super::{Dice, NOW_MS};
 
 pub(crate) const COUNTRIES: [&str; 4] = ["RO", "DE", "US", "FR"];
@@ -104,6 +105,8 @@ pub(crate) struct World {
     pub(crate) houses: Vec<Option<usize>>,
     pub(crate) segments: Vec<Cond>,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) experiments: Vec<Experiment>,
+    pub(crate) holdout_percent: u32,
 }
 
 impl Template {
@@ -156,11 +159,22 @@ impl World {
         let houses =
             (0..PLACEMENTS).map(|_| dice.percent(50).then(|| dice.below(creatives.len() as u64) as usize));
         let houses = houses.collect();
+        let experiments = experiments(&mut dice, campaigns, &templates, &creatives);
         let campaigns =
             (0..campaigns).map(|number| campaign(&mut dice, number, &templates, &creatives)).collect();
         let segments =
             vec![cond(&mut dice, 1, true, 0), cond(&mut dice, 2, true, 1), Cond::Club(vec!["gold"])];
-        let mut world = World { campaigns, templates, creatives, houses, segments, rules: Vec::new() };
+        let holdout_percent = dice.pick(&[0, 0, 0, 20]);
+        let mut world = World {
+            campaigns,
+            templates,
+            creatives,
+            houses,
+            segments,
+            rules: Vec::new(),
+            experiments,
+            holdout_percent,
+        };
         world.rules = (0..2 + dice.below(8)).map(|_| world.rule(&mut dice)).collect();
         world
     }
@@ -247,7 +261,7 @@ impl World {
     }
 
     fn catalog(&self) -> String {
-        let mut out = String::new();
+        let mut out = format!("holdout = \"{}%\"\n", self.holdout_percent);
         for (number, house) in self.houses.iter().enumerate() {
             let house = house.map_or(String::new(), |house| format!("house = \"cr{house}\"\n"));
             let _ = write!(out, "[[placement]]\nid = \"p{number}\"\n{house}");
@@ -261,6 +275,9 @@ impl World {
         out.push_str("[[offer]]\nid = \"o2\"\nbundle = true\n");
         for (number, campaign) in self.campaigns.iter().enumerate() {
             write_campaign(&mut out, number, campaign);
+        }
+        for (number, experiment) in self.experiments.iter().enumerate() {
+            write_experiment(&mut out, number, experiment);
         }
         for (number, template) in self.templates.iter().enumerate() {
             write_template(&mut out, number, template);
@@ -306,7 +323,8 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
     let own: Vec<usize> =
         (0..creatives.len()).filter(|one| templates[creatives[*one].template].campaign == number).collect();
     let holdout_percent = dice.pick(&[0, 0, 10, 50, 100]);
-    Campaign { is_active: dice.percent(90), flights, holdout_percent, control: Some(dice.pick(&own)) }
+    let control = (holdout_percent > 0 || dice.percent(60)).then(|| dice.pick(&own));
+    Campaign { is_active: dice.percent(90), flights, holdout_percent, control }
 }
 
 fn template(dice: &mut Dice, campaign: usize) -> Template {
@@ -457,7 +475,7 @@ fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
 }
 
 /// An instant within the day of [`NOW_MS`].
-fn instant(at_ms: i64) -> String {
+pub(crate) fn instant(at_ms: i64) -> String {
     let day_ms = at_ms - (NOW_MS - 43_200_000);
     let (secs, millis) = (day_ms / 1_000, day_ms % 1_000);
     format!("2026-11-20T{:02}:{:02}:{:02}.{millis:03}Z", secs / 3_600, secs / 60 % 60, secs % 60)

@@ -5,6 +5,7 @@
 
 mod contents;
 mod golden;
+mod preview;
 mod properties;
 #[path = "../../../core/tests/support/mod.rs"]
 mod support;
@@ -74,6 +75,7 @@ impl Shop {
             consent: Policy::default(),
             keys: Keys {
                 token: TokenKey::new([7; 32]),
+                preview: TokenKey::new([6; 32]),
                 subject: [9; 32],
                 explain: "explain-key".into(),
                 erase: "erase-key".into(),
