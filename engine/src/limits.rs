@@ -50,3 +50,5 @@ pub const VISITOR_TTL_SECS: u32 = 90 * 86_400;
 pub const JOURNAL_SEGMENT_READ_BYTES_MAX: u64 = 256 << 20;
 /// Seconds between two saves of what is remembered of visitors.
 pub const VISITORS_SAVE_SECS: u64 = 30;
+/// Pairs of a campaign and an offer that visitors keep; each takes a key for what is counted.
+pub const PROMISES_MAX: usize = 16_384;

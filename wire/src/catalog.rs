@@ -128,6 +128,14 @@ pub struct Campaign {
     pub flights: Span,
     /// Is it switched on?
     pub is_active: bool,
+    /// Largest discount that its ads may carry, as a percentage scaled by [`crate::signal::NUMBER_SCALE`].
+    pub max_discount: i64,
+    /// What a discount must leave of the margin.
+    pub min_margin: Option<MinMargin>,
+    /// What goes with its ads when no rule gives anything else, also without consent to personalised prices.
+    pub default_offer: Option<OfferId>,
+    /// Does a visitor keep an offer until it ends?
+    pub hold: Hold,
     /// Share of visitors kept unpersonalised to measure lift, in parts per million.
     pub holdout_ppm: u32,
     /// Salt of the holdout hash: equal salts hold out equal visitors.
@@ -180,6 +188,27 @@ pub enum VariantShows {
     Creative(CreativeId),
     /// This template of the campaign, its combination chosen by the model.
     Template(TemplateId),
+}
+
+/// The least margin that a discount must leave, in percent scaled by [`crate::signal::NUMBER_SCALE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MinMargin {
+    /// A number signal: margin of the item in percent of its price.
+    pub signal: SignalId,
+    /// The least margin in percent of what is paid.
+    pub least: i64,
+}
+
+/// Does a visitor keep an offer of a campaign until it ends?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Hold {
+    /// Every decision gives what fits then.
+    #[default]
+    No,
+    /// Whatever was given first.
+    Keep,
+    /// Whatever was given first, until a larger discount comes.
+    Improve,
 }
 
 /// A run of a campaign.

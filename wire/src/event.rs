@@ -32,7 +32,7 @@ pub enum Event {
 }
 
 /// Things that one event can be counted as.
-pub const COUNTED_MAX: usize = 6;
+pub const COUNTED_MAX: usize = 7;
 
 /// A change of what an engine remembers of a visitor, so that it can be remembered again after a restart. Written only
 /// where the visitor allows remembering.
@@ -94,6 +94,8 @@ pub struct Generation {
     pub templates: Vec<TemplateNames>,
     /// Text ids of the offers.
     pub offers: Vec<String>,
+    /// Kinds of the offers, and how much they give.
+    pub offer_values: Vec<(String, i64)>,
     /// Names of the source rules.
     pub rules: Vec<String>,
     /// Arms of splits: the split's name and the arm's.
@@ -260,6 +262,10 @@ pub struct Served {
     pub combination: u32,
     /// Index into [`Generation::offers`], or [`NONE`].
     pub offer: u32,
+    /// Since when the offer holds, unix milliseconds, 0 without one.
+    pub offer_at_ms: i64,
+    /// Margin of the item in percent, scaled, where the campaign reads it and it is known.
+    pub item_margin: Option<i64>,
     /// Index into [`Generation::rules`], or [`NONE`].
     pub rule: u32,
     /// Language of the ad's texts: index into [`Generation::locales`], or [`NONE`].

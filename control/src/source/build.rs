@@ -4,6 +4,7 @@ mod assets;
 mod campaigns;
 mod contents;
 mod experiments;
+mod offers;
 mod templates;
 mod unshown;
 
@@ -11,15 +12,12 @@ use std::collections::BTreeMap;
 
 use rulec::{Extra, Names, OfferName, SlotName};
 use tessera_wire::bundle::Bundle;
-use tessera_wire::catalog::{Catalog, Offer, OfferKind, Text};
+use tessera_wire::catalog::{Catalog, Text};
 
 use super::problem::{CatalogCode, Problem};
-use super::schema::{Name, RawCatalog, RawOffer};
-use super::{Compiled, ForRules, Sources, value};
+use super::schema::{Name, RawCatalog};
+use super::{Compiled, ForRules, Sources};
 use crate::limits::PROBLEMS_MAX;
-
-/// How long an offer holds when the catalog does not say.
-const OFFER_TTL_SECS: u32 = 86_400;
 
 pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     let text = sources.files.first().map_or("", |file| file.text.as_str());
@@ -92,6 +90,7 @@ struct Index<'r> {
     campaigns: BTreeMap<&'r str, u32>,
     assets: BTreeMap<&'r str, u32>,
     templates: BTreeMap<&'r str, u32>,
+    offers: BTreeMap<&'r str, u32>,
     creatives: BTreeMap<&'r str, u32>,
 }
 
@@ -108,6 +107,7 @@ impl<'r> Index<'r> {
         Index {
             campaigns: index_of(raw.campaign.iter().map(|campaign| &campaign.id)),
             assets: index_of(raw.asset.iter().map(|asset| &asset.id)),
+            offers: index_of(raw.offer.iter().map(|offer| &offer.id)),
             templates: index_of(raw.template.iter().map(|template| &template.id)),
             creatives: index_of(raw.creative.iter().map(|creative| &creative.id)),
         }
@@ -228,6 +228,8 @@ impl<'r> Builder<'r> {
     /// Signals and words that models need even if no rule mentions them.
     fn extras(&self) -> Vec<Extra> {
         let contexts = self.raw.template.iter().flat_map(|template| &template.context);
+        let margins = offers::margin_signals(&self.raw.campaign)
+            .map(|signal| Extra { attribute: signal.get_ref().clone(), words: Vec::new() });
         contexts
             .filter_map(|context| {
                 let attribute = context.signal.as_ref()?.get_ref().clone();
@@ -236,35 +238,8 @@ impl<'r> Builder<'r> {
                     words: context.values.iter().map(|value| value.get_ref().clone()).collect(),
                 })
             })
+            .chain(margins)
             .collect()
-    }
-
-    fn add_offers(&mut self) -> Vec<OfferName> {
-        let raw = self.raw;
-        raw.offer.iter().map(|offer| self.add_offer(offer)).collect()
-    }
-
-    fn add_offer(&mut self, raw: &RawOffer) -> OfferName {
-        let given =
-            [raw.discount.is_some(), raw.free_shipping, raw.bundle].iter().filter(|given| **given).count();
-        if given != 1 {
-            let message = format!(
-                "offer `{}` must be exactly one of discount, free_shipping, bundle",
-                raw.id.get_ref()
-            );
-            self.problem(Problem::catalog(CatalogCode::Inconsistent, raw.id.span(), message));
-        }
-        let (kind, value) = match &raw.discount {
-            Some(discount) => (OfferKind::DiscountPercent, self.read(discount, value::percent)),
-            None if raw.free_shipping => (OfferKind::FreeShipping, 0),
-            None => (OfferKind::Bundle, 0),
-        };
-        let ttl_secs =
-            raw.valid_for.as_ref().map_or(OFFER_TTL_SECS, |valid_for| self.read(valid_for, value::seconds));
-        let offer =
-            Offer { id: self.text(raw.id.get_ref()), kind, value, code: self.text(&raw.code), ttl_secs };
-        self.catalog.offers.push(offer);
-        OfferName { id: raw.id.get_ref().clone(), kind, value }
     }
 
     fn add_all(&mut self, compiled: Option<&rulec::Compiled>) {
@@ -274,7 +249,7 @@ impl<'r> Builder<'r> {
         raw.template.iter().for_each(|template| self.add_template(template, compiled));
         raw.creative.iter().for_each(|creative| self.add_creative(creative));
         self.taken = self.lay_out_experiments();
-        raw.campaign.iter().for_each(|campaign| self.add_campaign(campaign));
+        raw.campaign.iter().for_each(|campaign| self.add_campaign(campaign, compiled));
         self.add_holdout();
         raw.placement.iter().for_each(|placement| self.add_placement(placement));
         for flight in &raw.flight {

@@ -39,6 +39,15 @@ pub(super) struct RawCampaign {
     pub(super) landing_url: Name,
     #[serde(default = "yes")]
     pub(super) active: bool,
+    /// Largest discount of its ads.
+    pub(super) max_discount: Option<Name>,
+    /// Least margin that a discount leaves, in percent of what is paid.
+    pub(super) min_margin: Option<Name>,
+    /// Signal with the margin of the item, in percent of its price.
+    pub(super) margin_signal: Option<Name>,
+    pub(super) default_offer: Option<Name>,
+    /// `keep` or `improve`: a visitor keeps an offer until it ends.
+    pub(super) hold_offers: Option<Name>,
     pub(super) holdout: Option<Name>,
     pub(super) control: Option<Name>,
 }

@@ -2,6 +2,7 @@
 //!
 //! Each function says in its error what a right value looks like.
 
+use tessera_wire::catalog::Hold;
 use tessera_wire::signal::NUMBER_SCALE;
 
 /// `10%` or `0.5%` as a percentage scaled by [`NUMBER_SCALE`].
@@ -62,6 +63,15 @@ pub(super) fn url(text: &str) -> Result<(), &'static str> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     if is_plain && !authority.is_empty() && !authority.contains('@') { Ok(()) } else { Err(HELP) }
+}
+
+/// `keep` or `improve`.
+pub(super) fn hold(text: &str) -> Result<Hold, &'static str> {
+    match text {
+        "keep" => Ok(Hold::Keep),
+        "improve" => Ok(Hold::Improve),
+        _ => Err("write \"keep\", or \"improve\" if a larger discount may replace a smaller one"),
+    }
 }
 
 /// A language tag such as `de` or `pt-BR`, in lower case.

@@ -232,6 +232,9 @@ impl LoadedBundle {
                 .chain(self.actions.as_templates(self.program.program()))
                 .collect(),
             offers: self.catalog.offers.iter().map(|offer| text(offer.id)).collect(),
+            offer_values: (self.catalog.offers.iter())
+                .map(|offer| (offer.kind.name().to_owned(), offer.value))
+                .collect(),
             rules: self.source.rules.iter().map(|rule| rule.name.clone()).collect(),
             variants: (self.actions.variants().iter())
                 .map(|(split, arm)| (self.word(*split).to_owned(), self.word(*arm).to_owned()))

@@ -23,6 +23,7 @@ pub mod hash;
 pub mod limits;
 pub mod locale;
 pub mod model;
+pub mod offer;
 mod place;
 pub mod render;
 pub mod scratch;

@@ -166,7 +166,7 @@ impl Answer<'_> {
         }
         append_combination(catalog, template, ad.combination, json);
         if let Some(offer) = ad.offer {
-            append_offer(catalog, &catalog.offers[offer.index()], self.now_ms, json);
+            append_offer(catalog, &catalog.offers[offer.index()], ad.offer_at_ms, json);
         }
         self.experiment(ad, campaign, json);
         json.key("propensity");
@@ -277,7 +277,7 @@ fn append_combination(catalog: &Catalog, template: &Template, number: u32, json:
     json.close(b'}');
 }
 
-fn append_offer(catalog: &Catalog, offer: &Offer, now_ms: i64, json: &mut Json<'_>) {
+fn append_offer(catalog: &Catalog, offer: &Offer, at_ms: i64, json: &mut Json<'_>) {
     json.key("offer");
     json.open(b'{');
     json.field("id", catalog.str(offer.id));
@@ -287,16 +287,16 @@ fn append_offer(catalog: &Catalog, offer: &Offer, now_ms: i64, json: &mut Json<'
     if offer.code.len > 0 {
         json.field("code", catalog.str(offer.code));
     }
-    if let Some(expires_at) = offer_expires_at(offer, now_ms) {
+    if let Some(expires_at) = offer_expires_at(offer, at_ms) {
         json.key("expires_at");
         json.plain(|out| append_display(&expires_at, out));
     }
     json.close(b'}');
 }
 
-/// When an offer that was made now ends.
-pub(super) fn offer_expires_at(offer: &Offer, now_ms: i64) -> Option<jiff::Timestamp> {
-    let expires_at_ms = now_ms.saturating_add(i64::from(offer.ttl_secs) * 1_000);
+/// When an offer ends that has held since then.
+pub(super) fn offer_expires_at(offer: &Offer, at_ms: i64) -> Option<jiff::Timestamp> {
+    let expires_at_ms = at_ms.saturating_add(i64::from(offer.ttl_secs) * 1_000);
     jiff::Timestamp::from_millisecond(expires_at_ms).ok()
 }
 

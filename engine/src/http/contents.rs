@@ -179,7 +179,7 @@ impl Contents<'_> {
             Macro::OfferType => Some(offer.kind.name()),
             Macro::OfferValue => buffer.show(offer.value as f64 / NUMBER_SCALE as f64),
             Macro::OfferCode => Some(catalog.str(offer.code)).filter(|code| !code.is_empty()),
-            _ => buffer.show(offer_expires_at(offer, self.answer.now_ms)?),
+            _ => buffer.show(offer_expires_at(offer, self.ad.offer_at_ms)?),
         }
     }
 }

@@ -264,6 +264,8 @@ mod tests {
             offer: 0,
             rule: 0,
             locale: 0,
+            offer_at_ms: 0,
+            item_margin: None,
             choices: [None; 3],
             variants: [None; 4],
             tags: [None; 4],

@@ -20,6 +20,7 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
+use tessera_engine_core::offer::HeldOffer;
 use tessera_wire::event::{NONE, Remembered};
 use tessera_wire::program::Window;
 
@@ -79,6 +80,8 @@ pub struct UserView {
     pub purchases: Option<u32>,
     /// Product viewed last, empty when none.
     pub last_viewed: String,
+    /// Offers that were given, oldest first.
+    pub held: Vec<HeldOffer>,
 }
 
 impl UserView {
@@ -87,6 +90,7 @@ impl UserView {
         self.features.clear();
         (self.cart, self.recency, self.purchases) = (None, Recency::default(), None);
         self.last_viewed.clear();
+        self.held.clear();
     }
 
     /// When the cart was left behind, unix milliseconds: its last touch, once that is long enough ago.
@@ -165,6 +169,12 @@ impl UserStore {
             let key = feature.key?;
             Some(user.as_ref().map_or(0, |user| user.count_since(key, since, now_secs)))
         }));
+        if let Some(user) = user.as_ref().filter(|_| plan.has_promises()) {
+            view.held.extend(user.stamps.iter().filter_map(|stamp| {
+                let (campaign, offer) = plan.promise(stamp.key)?;
+                Some(HeldOffer { campaign, offer, at_ms: i64::from(stamp.at_secs) * 1_000 })
+            }));
+        }
         let Some(user) = user.filter(|_| plan.reads_behaviour) else { return };
         view.cart = user.cart.as_deref().copied();
         view.recency = user.recency;

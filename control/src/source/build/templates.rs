@@ -211,7 +211,7 @@ impl Builder<'_> {
         (FieldKind::SignalWord { signal, words }, raw.values.len())
     }
 
-    fn unknown(&mut self, what: &str, name: &Name, nearest: Option<&str>) {
+    pub(super) fn unknown(&mut self, what: &str, name: &Name, nearest: Option<&str>) {
         let message = format!("{what} `{}` does not exist", name.get_ref());
         let mut problem = Problem::catalog(CatalogCode::UnknownName, name.span(), message);
         if let Some(nearest) = nearest {

@@ -19,7 +19,7 @@ use crate::limits::{ASSETS_PER_TEMPLATE_MAX, EXCLUDING_COMBINATIONS_MAX, EXCLUSI
 /// Checks one list after another; the first broken rule is reported.
 pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Result<(), LoadError> {
     check_each("placements", &catalog.placements, |placement| check_placement(catalog, placement))?;
-    check_each("campaigns", &catalog.campaigns, |campaign| check_campaign(catalog, campaign))?;
+    check_each("campaigns", &catalog.campaigns, |campaign| check_campaign(catalog, program, campaign))?;
     check_each("flights", &catalog.flights, |flight| {
         rule(text_fits(catalog, flight.id), "its id is outside the text")?;
         rule(flight.start_ms < flight.end_ms, "it ends before it starts")
@@ -173,7 +173,7 @@ fn check_placement(catalog: &Catalog, placement: &Placement) -> Checked {
     )
 }
 
-fn check_campaign(catalog: &Catalog, campaign: &Campaign) -> Checked {
+fn check_campaign(catalog: &Catalog, program: &VerifiedProgram, campaign: &Campaign) -> Checked {
     let texts = [campaign.id, campaign.advertiser, campaign.landing_url, campaign.holdout_salt];
     rule(texts.iter().all(|text| text_fits(catalog, *text)), "a text is outside the arena")?;
     rule(campaign.landing_url.len as usize <= CLICK_TARGET_BYTES_MAX, "its landing url is too long")?;
@@ -186,6 +186,15 @@ fn check_campaign(catalog: &Catalog, campaign: &Campaign) -> Checked {
     rule(
         campaign.control.is_none_or(|creative| creative.index() < catalog.creatives.len()),
         "its control does not exist",
+    )?;
+    rule(
+        campaign.default_offer.is_none_or(|offer| offer.index() < catalog.offers.len()),
+        "its default offer does not exist",
+    )?;
+    let signals = program.program().attributes.len();
+    rule(
+        campaign.min_margin.is_none_or(|margin| usize::from(margin.signal.0) < signals),
+        "the signal of its margin does not exist",
     )?;
     rule(span_fits(campaign.experiments, catalog.experiments.len()), "its experiments are outside the list")
 }

@@ -26,6 +26,10 @@ pub(crate) struct Visitor {
     pub(crate) club: Option<&'static str>,
     pub(crate) visits: Option<i64>,
     pub(crate) cart: Option<i64>,
+    /// Of the item, in percent.
+    pub(crate) margin: Option<i64>,
+    /// Offers given before: campaign, offer, when.
+    pub(crate) held: Vec<(usize, usize, i64)>,
     pub(crate) gates: Gates,
     pub(crate) wishes: Wishes,
 }
@@ -37,6 +41,7 @@ pub(crate) struct ExpectedAd {
     pub(crate) template: u32,
     pub(crate) creative: Option<u32>,
     pub(crate) offer: Option<u32>,
+    pub(crate) offer_at_ms: i64,
     pub(crate) rule: Option<u32>,
     pub(crate) priority: i32,
     pub(crate) arm: Arm,
@@ -230,8 +235,9 @@ impl World {
     ) -> Option<Loss> {
         let speaking = self.speaking(visitor, place.slot);
         let done = |rule: &Rule, act: &Act| self.done(place, rule, act);
-        let mut effects = speaking.iter().flat_map(|(_, rule, acts)| acts.iter().map(|act| done(rule, act)));
-        let offer = effects.find_map(|(act, choice)| offered(&act).map(|offer| (offer, choice)));
+        let effects = speaking.iter().flat_map(|(_, rule, acts)| acts.iter().map(|act| done(rule, act)));
+        let offered: Vec<(u32, Option<Choice>)> =
+            effects.filter_map(|(act, choice)| offered(&act).map(|offer| (offer, choice))).collect();
         let mut pins: Vec<(usize, usize, Option<Choice>)> = Vec::new();
         let first = ads.len();
         let mut loss = None;
@@ -274,7 +280,7 @@ impl World {
                         return (ads.len() == first).then_some(Loss::TooManyAds);
                     }
                     let shown = Stage { number: *number, rule, template, creative, assigned };
-                    ads.push(self.staged(visitor, admitted, place.slot, shown, choice, offer.clone(), &pins));
+                    ads.push(self.staged(visitor, admitted, place.slot, shown, choice, &offered, &pins));
                 }
             }
             if ads.len() > first {
@@ -292,15 +298,17 @@ impl World {
         slot: usize,
         shown: Stage<'_>,
         choice: Option<Choice>,
-        offer: Option<(u32, Option<Choice>)>,
+        offered: &[(u32, Option<Choice>)],
         reached: &[(usize, usize, Option<Choice>)],
     ) -> ExpectedAd {
         let Stage { number, rule, template, creative, assigned } = shown;
         let is_held_out = assigned == Assigned::HeldOut;
         let (pins, pinned_by) =
             if creative.is_none() { self.pins_for(template, reached) } else { Default::default() };
-        let offer = offer.filter(|_| !is_held_out);
-        let offered_by = offer.as_ref().and_then(|(_, choice)| choice.clone());
+        let campaign = self.templates[template].campaign;
+        let offer =
+            self.campaigns[campaign].terms.granted(visitor, campaign, offered).filter(|_| !is_held_out);
+        let offered_by = offer.as_ref().and_then(|(_, choice, _)| choice.clone());
         ExpectedAd {
             pins,
             choices: [choice.filter(|_| !self.is_replaced(assigned)), offered_by, pinned_by],
@@ -313,7 +321,8 @@ impl World {
             placement: slot as u32,
             template: template as u32,
             creative: creative.map(|creative| creative as u32),
-            offer: offer.map(|(offer, _)| offer),
+            offer_at_ms: offer.as_ref().map_or(0, |(_, _, at_ms)| *at_ms),
+            offer: offer.map(|(offer, ..)| offer),
             rule: Some(number as u32),
             priority: rule.priority,
             arm: match creative {
@@ -337,6 +346,7 @@ impl World {
             template: template as u32,
             creative: Some(house as u32),
             offer: None,
+            offer_at_ms: 0,
             rule: None,
             priority: i32::MIN,
             arm: Arm::House,

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use super::experiments::{Experiment, experiments, write_experiment};
+use super::terms::{OFFERS, Terms};
 use super::{Dice, NOW_MS};
 
 pub(crate) const COUNTRIES: [&str; 4] = ["RO", "DE", "US", "FR"];
@@ -71,6 +72,7 @@ pub(crate) struct Campaign {
     pub(crate) flights: Vec<(i64, i64)>,
     pub(crate) holdout_percent: u32,
     pub(crate) control: Option<usize>,
+    pub(crate) terms: Terms,
 }
 
 #[derive(Debug, Clone)]
@@ -269,10 +271,7 @@ impl World {
         for asset in 0..4 {
             let _ = write!(out, "[[asset]]\nid = \"a{asset}\"\ntext = \"Text {asset}\"\n");
         }
-        out.push_str(
-            "[[offer]]\nid = \"o0\"\ndiscount = \"10%\"\n[[offer]]\nid = \"o1\"\nfree_shipping = true\n",
-        );
-        out.push_str("[[offer]]\nid = \"o2\"\nbundle = true\n");
+        out.push_str(OFFERS);
         for (number, campaign) in self.campaigns.iter().enumerate() {
             write_campaign(&mut out, number, campaign);
         }
@@ -303,7 +302,7 @@ impl World {
             "language 1\nattribute age : number from profile needs ads_personalization\n\
              attribute club : one of none, silver, gold from profile needs ads_personalization\n\
              attribute visits : number from profile needs analytics\n\
-             attribute shop : one of web, app from request\nattribute cart.value : money(EUR) needs behaviour\n",
+             attribute shop : one of web, app from request\nattribute margin : number from request\nattribute cart.value : money(EUR) needs behaviour\n",
         );
         for (number, segment) in self.segments.iter().enumerate() {
             let _ = writeln!(out, "segment \"g{number}\" {{ {} }}", text(segment));
@@ -324,7 +323,7 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
         (0..creatives.len()).filter(|one| templates[creatives[*one].template].campaign == number).collect();
     let holdout_percent = dice.pick(&[0, 0, 10, 50, 100]);
     let control = (holdout_percent > 0 || dice.percent(60)).then(|| dice.pick(&own));
-    Campaign { is_active: dice.percent(90), flights, holdout_percent, control }
+    Campaign { is_active: dice.percent(90), flights, holdout_percent, control, terms: Terms::new(dice) }
 }
 
 fn template(dice: &mut Dice, campaign: usize) -> Template {
@@ -454,12 +453,13 @@ fn write_rule(out: &mut String, number: usize, rule: &Rule) {
 }
 
 fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
-    let Campaign { is_active, flights, holdout_percent, control } = campaign;
+    let Campaign { is_active, flights, holdout_percent, control, terms } = campaign;
     let _ = write!(
         out,
         "[[campaign]]\nid = \"c{number}\"\nlanding_url = \"https://x.example/\"\nactive = {is_active}\n"
     );
     let _ = writeln!(out, "holdout = \"{holdout_percent}%\"");
+    terms.write(out);
     if let Some(control) = control {
         let _ = writeln!(out, "control = \"cr{control}\"");
     }

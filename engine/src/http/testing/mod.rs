@@ -5,6 +5,7 @@
 
 mod contents;
 mod golden;
+mod offers;
 mod preview;
 mod properties;
 #[path = "../../../core/tests/support/mod.rs"]
