@@ -1,4 +1,4 @@
-//! A larger shop: fifty campaigns with one template each, a thousand rules, and as many combinations as asked for.
+//! Larger shops: campaigns with one template each, rules, and as many combinations as asked for.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -7,33 +7,58 @@ use anyhow::anyhow;
 use tessera_control::source::{SourceFile, Sources, compile, render_all};
 use tessera_engine_core::bundle::LoadedBundle;
 
-/// Campaigns, each with a template of its own.
-pub const CAMPAIGNS: usize = 50;
-/// Rules, all of them for one placement.
-pub const RULES: usize = 1_000;
-
-/// The shop with templates of so many assets per slot. `pins` pins the first slot of whatever is shown; `excludes` keeps
-/// the first assets of the first two slots apart.
-///
-/// # Errors
-/// When it does not compile or load.
-pub fn large_shop(slots: &[usize], pins: bool, excludes: bool) -> anyhow::Result<Arc<LoadedBundle>> {
-    let files = [("catalog.toml", catalog(slots, excludes)), ("all.rules", rules(pins))];
-    let files = files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text });
-    let sources = Sources { files: files.collect() };
-    let compiled =
-        compile(&sources).map_err(|problems| anyhow!("{}", render_all(&problems, &sources.files)))?;
-    Ok(Arc::new(LoadedBundle::from_bytes(&tessera_wire::bundle::encode(&compiled.bundle))?))
+/// How large a shop is, and what it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Shop<'a> {
+    /// Campaigns, each with a template of its own.
+    pub campaigns: usize,
+    /// Rules, all of them for one placement.
+    pub rules: usize,
+    /// Assets per slot of each template.
+    pub slots: &'a [usize],
+    /// Is the first slot of whatever is shown pinned?
+    pub pins: bool,
+    /// Are the first assets of the first two slots kept apart?
+    pub excludes: bool,
 }
 
-fn catalog(slots: &[usize], excludes: bool) -> String {
+/// A shop of fifty campaigns and a thousand rules, with templates of so many assets per slot.
+pub const fn large_shop(slots: &[usize]) -> Shop<'_> {
+    Shop { campaigns: 50, rules: 1_000, slots, pins: false, excludes: false }
+}
+
+impl Shop<'_> {
+    /// Its bundle, as an engine loads it.
+    ///
+    /// # Errors
+    /// When it does not compile or load.
+    pub fn bundle(&self) -> anyhow::Result<Arc<LoadedBundle>> {
+        Ok(Arc::new(LoadedBundle::from_bytes(&self.bytes()?)?))
+    }
+
+    /// The bytes of its bundle.
+    ///
+    /// # Errors
+    /// When it does not compile.
+    pub fn bytes(&self) -> anyhow::Result<Vec<u8>> {
+        let files = [("catalog.toml", catalog(self)), ("all.rules", rules(self))];
+        let files = files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text });
+        let sources = Sources { files: files.collect() };
+        let compiled =
+            compile(&sources).map_err(|problems| anyhow!("{}", render_all(&problems, &sources.files)))?;
+        Ok(tessera_wire::bundle::encode(&compiled.bundle))
+    }
+}
+
+fn catalog(shop: &Shop<'_>) -> String {
+    let Shop { campaigns, slots, excludes, .. } = *shop;
     let mut out = String::from("[[placement]]\nid = \"home_hero\"\n");
     for (slot, size) in slots.iter().enumerate() {
         for asset in 0..*size {
             let _ = write!(out, "[[asset]]\nid = \"a{slot}-{asset}\"\ntext = \"Text {asset}\"\n");
         }
     }
-    for number in 0..CAMPAIGNS {
+    for number in 0..campaigns {
         let _ = write!(
             out,
             "[[campaign]]\nid = \"c{number}\"\nlanding_url = \"https://x.example/\"\n\
@@ -59,24 +84,25 @@ fn catalog(slots: &[usize], excludes: bool) -> String {
     out
 }
 
-/// Of a thousand rules one in fifty asks for the visitor's interest, and of those the last matches.
-fn rules(pins: bool) -> String {
+/// One rule in as many as there are campaigns asks for the visitor's interest, and of those the last matches.
+fn rules(shop: &Shop<'_>) -> String {
+    let Shop { campaigns, rules, pins, .. } = *shop;
     let mut out = String::from(
         "language 1\nattribute interest : text from profile needs ads_personalization\n\
          attribute age : number in 13..120 from profile needs ads_personalization\n\
          segment \"young\" { age < 30 }\nsegment \"grown\" { age >= 30 }\n",
     );
-    for number in 0..RULES {
-        let interest = if number % CAMPAIGNS == 7 { "running".to_owned() } else { format!("i{number}") };
+    for number in 0..rules {
+        let interest = if number % campaigns == 7 { "running".to_owned() } else { format!("i{number}") };
         // The visitor of the benches is 34.
-        let age = if number + CAMPAIGNS >= RULES { 18 } else { 35 + number % 40 };
+        let age = if number + campaigns >= rules { 18 } else { 35 + number % 40 };
         let pin = if pins { " and show s0 \"a0-0\"" } else { "" };
         let _ = writeln!(
             out,
             "rule \"r{number}\" priority {} for placement \"home_hero\" {{ when interest is \"{interest}\" and \
              age >= {age} and country in (RO, DE) then show template \"t{}\"{pin} and tag \"x\" }}",
-            RULES - number,
-            number % CAMPAIGNS
+            rules - number,
+            number % campaigns
         );
     }
     out

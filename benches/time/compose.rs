@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use criterion::Criterion;
-use tessera_benches::shop::large_shop;
+use tessera_benches::shop::{Shop, large_shop};
 use tessera_benches::{NOW_MS, PLACEMENTS, own_consent, traits, visitor, with_models};
 use tessera_engine_core::admit::admit;
 use tessera_engine_core::consent::{Policy, evaluate};
@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
         ("10000 combinations, one slot pinned", &[10, 10, 10, 10], true, false),
     ];
     for (name, slots, pins, excludes) in cases {
-        let bundle = large_shop(slots, pins, excludes)?;
+        let bundle = Shop { pins, excludes, ..large_shop(slots) }.bundle()?;
         let snapshots = [with_models(&bundle, 1), with_models(&bundle, 2)];
         measure(&mut criterion, &format!("compose/{name}, remembered"), &snapshots[..1]);
         measure(&mut criterion, &format!("compose/{name}, searched"), &snapshots);

@@ -254,6 +254,9 @@ mod tests {
             id: tessera_wire::catalog::Text { start: 0, len: 99 },
             start_ms: 0,
             end_ms: 1,
+            caps: Default::default(),
+            budgets: Default::default(),
+            cpm_micros: 0,
         });
         assert!(matches!(publisher.publish(bad, 2), Err(PublishError::Refused(_))));
         assert_eq!(publisher.active().unwrap().unwrap().generation, 1);

@@ -6,6 +6,7 @@
 //!
 //! Not here: rules and selection (`tessera-engine-core`), compiling (`rulec`), reading the journal (`tessera-analytics`).
 
+pub mod budget;
 pub mod counters;
 pub mod enrich;
 mod http;
@@ -16,8 +17,10 @@ mod linger;
 mod server;
 mod settings;
 pub mod snapshot_cell;
+mod start_error;
 pub mod user_store;
 mod watch;
 
-pub use server::{Engine, StartError};
+pub use server::Engine;
 pub use settings::{EngineSettings, Files};
+pub use start_error::StartError;

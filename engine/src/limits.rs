@@ -48,6 +48,10 @@ pub const VISITOR_TTL_SECS: u32 = 90 * 86_400;
 /// Bytes of one journal segment that are read back at the start: a segment ends soon after 64 MiB, unless one record is
 /// as large as records may be.
 pub const JOURNAL_SEGMENT_READ_BYTES_MAX: u64 = 256 << 20;
+/// Milliseconds between two looks at budgets: how late a lease can be, and how often the books are written at most.
+pub const BUDGETS_TICK_MS: u64 = 100;
+/// Budgets of all bundles that were ever live over a data directory: a line of some 60 bytes each.
+pub const BUDGETS_REMEMBERED_MAX: usize = 100_000;
 /// Seconds between two saves of what is remembered of visitors.
 pub const VISITORS_SAVE_SECS: u64 = 30;
 /// Pairs of a campaign and an offer that visitors keep; each takes a key for what is counted.

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use crate::budget::Books;
 use crate::counters::Shard;
 use crate::enrich::device::DeviceClassifier;
 use crate::enrich::geo_cell::GeoCell;
@@ -29,47 +30,13 @@ use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HEAD_READ_SECS_MAX};
 use crate::linger::Lingering;
 use crate::settings::EngineSettings;
 use crate::snapshot_cell::SnapshotCell;
+use crate::start_error::StartError;
 use crate::user_store::housekeeping::{self, Housekeeping};
 use crate::user_store::{UserStore, VisitorFiles};
 use crate::watch::{WatchCounters, Watcher};
 
 /// How long open connections may finish their request when the engine stops.
 const DRAIN_SECS: u64 = 5;
-
-/// The engine did not start; nothing is left running.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// A port is taken or not allowed.
-    #[error("cannot listen on {address}: {cause}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Is it the admin port?
-        is_admin: bool,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The journal's directory cannot be used.
-    #[error("cannot open the event journal in `{directory}`: {cause}")]
-    Journal {
-        /// The directory.
-        directory: std::path::PathBuf,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The secrets cannot be read or made.
-    #[error("cannot use the keys in `{directory}`: {cause}")]
-    Keys {
-        /// The directory.
-        directory: std::path::PathBuf,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// A thread, runtime or table could not be made.
-    #[error("cannot start: {0}")]
-    System(std::io::Error),
-}
 
 /// A running engine. Dropping it does not stop it; [`Engine::stop`] does.
 pub struct Engine {
@@ -81,6 +48,7 @@ pub struct Engine {
     threads: Vec<JoinHandle<()>>,
     journal: Journal,
     users: Arc<UserStore>,
+    books: Arc<Books>,
     visitor_files: VisitorFiles,
 }
 
@@ -110,7 +78,9 @@ impl Engine {
             .map_err(|cause| StartError::Keys { directory: settings.key_directory.clone(), cause })?;
         let (users, files) = restore_visitors(&settings)?;
         let (journal, ends) = open_journal(&settings)?;
-        let snapshots = Arc::new(SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users)));
+        let books = open_books(&settings)?;
+        let snapshots = SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users));
+        let snapshots = Arc::new(snapshots.with_books(Arc::clone(&books)));
         let geography = Arc::new(GeoCell::default());
         let zones = Arc::new(ZoneCell::default());
         let watch_counters = Arc::new(WatchCounters::default());
@@ -129,6 +99,7 @@ impl Engine {
             journal: journal.counters(),
             watch: watch_counters,
             users: Arc::clone(&users),
+            books: Arc::clone(&books),
             more: Arc::new(more_metrics),
         };
         let responder = Arc::new(responder(settings, snapshots, (geography, zones, users), keys.clone())?);
@@ -136,6 +107,7 @@ impl Engine {
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
         threads.push(spawn_admin(admin, state, stopped.clone())?);
+        threads.push(Arc::clone(&books).spawn(Arc::clone(&stop)).map_err(StartError::System)?);
         let (users, journal_counters) = (Arc::clone(&responder.users), journal.counters());
         let visitor_files = files.clone();
         let housekeeping = Housekeeping { users: Arc::clone(&users), files, journal: journal_counters };
@@ -155,6 +127,7 @@ impl Engine {
             threads,
             journal,
             users,
+            books,
             visitor_files,
         })
     }
@@ -185,6 +158,8 @@ impl Engine {
                 tracing::error!("an engine thread panicked");
             }
         }
+        // The workers are gone, and have given back what they had in hand.
+        self.books.settle();
         let counters = self.journal.counters();
         self.journal.close();
         let sequence = counters.next_sequence.load(Ordering::Relaxed);
@@ -229,6 +204,12 @@ fn restore_visitors(settings: &EngineSettings) -> Result<(Arc<UserStore>, Visito
         );
     }
     Ok((users, files))
+}
+
+fn open_books(settings: &EngineSettings) -> Result<Arc<Books>, StartError> {
+    let directory = &settings.budget_directory;
+    let books = Books::open(directory, settings.workers, settings.budget_share_ppm);
+    books.map(Arc::new).map_err(|cause| StartError::Budgets { directory: directory.clone(), cause })
 }
 
 fn open_journal(settings: &EngineSettings) -> Result<crate::journal::Opened, StartError> {

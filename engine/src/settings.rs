@@ -17,6 +17,8 @@ pub struct Files {
     pub posteriors: PathBuf,
     /// The location database; `None` leaves every country unknown.
     pub geo: Option<PathBuf>,
+    /// Kill switches.
+    pub switches: PathBuf,
 }
 
 /// Everything an engine needs to know.
@@ -40,6 +42,10 @@ pub struct EngineSettings {
     pub node: u16,
     /// Directory of what is remembered of visitors.
     pub visitor_directory: PathBuf,
+    /// Directory of the books of what is spent of budgets.
+    pub budget_directory: PathBuf,
+    /// This engine's share of every budget, in parts per million.
+    pub budget_share_ppm: u32,
     /// Directory of the engine's secrets; made on first use.
     pub key_directory: PathBuf,
     /// How long tokens in answers stay valid, in seconds.

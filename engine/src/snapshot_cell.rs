@@ -8,16 +8,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwapOption, Guard};
 use tessera_engine_core::bundle::LoadedBundle;
 use tessera_engine_core::snapshot::Snapshot;
+use tessera_engine_core::switches::Switches;
 use tessera_wire::posterior::PosteriorTable;
+use tessera_wire::switches;
 
+use crate::budget::{Books, Table};
 use crate::journal::Announcer;
+use crate::server::now_ms;
 use crate::user_store::{CountPlan, UserStore};
 
 /// A snapshot and what it reads of visitors: one value, so that a request sees both of one bundle.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Live {
     snapshot: Snapshot,
     plan: Arc<CountPlan>,
+    budgets: Arc<Table>,
+    switches: Arc<Switches>,
 }
 
 impl Live {
@@ -26,7 +32,17 @@ impl Live {
         let bundle = snapshot.bundle();
         let plan = CountPlan::new(bundle.program().program(), bundle.source(), &users.keys);
         let plan = Arc::new(plan.with_promises(bundle.catalog(), &users.keys));
-        Live { snapshot, plan }
+        Live { snapshot, plan, budgets: Arc::default(), switches: Arc::default() }
+    }
+
+    /// What of the bundle is switched off.
+    pub(crate) fn switches(&self) -> &Switches {
+        &self.switches
+    }
+
+    /// Where workers take what they spend of the bundle's budgets.
+    pub(crate) fn budgets(&self) -> &Arc<Table> {
+        &self.budgets
     }
 
     /// What the bundle reads of a visitor and wants counted.
@@ -48,6 +64,7 @@ impl std::ops::Deref for Live {
 pub struct SnapshotCell {
     live: ArcSwapOption<Live>,
     users: Arc<UserStore>,
+    books: Option<Arc<Books>>,
     publishing: Mutex<Publishing>,
 }
 
@@ -55,6 +72,7 @@ pub struct SnapshotCell {
 #[derive(Default)]
 struct Publishing {
     table: PosteriorTable,
+    switches: switches::Switches,
     retired: Vec<Arc<Live>>,
     announcer: Option<Announcer>,
 }
@@ -63,7 +81,14 @@ impl SnapshotCell {
     /// A cell whose publications are announced to the journal, if there is one, before they go live.
     pub fn new(announcer: Option<Announcer>, users: Arc<UserStore>) -> SnapshotCell {
         let publishing = Publishing { announcer, ..Publishing::default() };
-        SnapshotCell { live: ArcSwapOption::empty(), users, publishing: Mutex::new(publishing) }
+        let (live, publishing) = (ArcSwapOption::empty(), Mutex::new(publishing));
+        SnapshotCell { live, users, books: None, publishing }
+    }
+
+    /// The same, with books of what is spent of budgets.
+    #[must_use]
+    pub fn with_books(self, books: Arc<Books>) -> SnapshotCell {
+        SnapshotCell { books: Some(books), ..self }
     }
 
     /// What is live now. Wait-free.
@@ -78,8 +103,23 @@ impl SnapshotCell {
         if let Some(announcer) = &publishing.announcer {
             announcer.announce(bundle.names());
         }
-        let snapshot = Snapshot::new(Arc::new(bundle), &publishing.table);
-        self.replace(Live::new(snapshot, &self.users), &mut publishing);
+        let mut live = Live::new(Snapshot::new(Arc::new(bundle), &publishing.table), &self.users);
+        if let Some(books) = &self.books {
+            live.budgets = books.prepare(live.bundle().catalog(), now_ms());
+        }
+        live.switches = Arc::new(Switches::new(&publishing.switches, live.bundle().catalog()));
+        self.replace(live, &mut publishing);
+    }
+
+    /// Switches off what the file says, and everything else on. It is kept for the next bundle too.
+    pub fn publish_switches(&self, switches: switches::Switches) {
+        let mut publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        publishing.switches = switches;
+        if let Some(live) = self.live.load_full() {
+            let switches = Arc::new(Switches::new(&publishing.switches, live.bundle().catalog()));
+            let live = Live { switches, ..Live::clone(&live) };
+            self.replace(live, &mut publishing);
+        }
     }
 
     /// Makes a posterior table live. It is kept for the next bundle too.
@@ -89,9 +129,9 @@ impl SnapshotCell {
         let live = self.live.load_full();
         if let Some(live) = live {
             let snapshot = Snapshot::new(live.shared_bundle(), &publishing.table);
-            let plan = Arc::clone(&live.plan);
+            let replacement = Live { snapshot, ..Live::clone(&live) };
             drop(live);
-            self.replace(Live { snapshot, plan }, &mut publishing);
+            self.replace(replacement, &mut publishing);
         }
     }
 

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tessera_engine_core::bundle::LoadedBundle;
 
+use tessera_wire::switches::{SWITCHES_BYTES_MAX, SWITCHES_MAX, Switches};
+
 use crate::counters::{family, line};
 use crate::enrich::geo_cell::GeoCell;
 use crate::enrich::zone_cell::ZoneCell;
@@ -26,8 +28,8 @@ const OFFSETS_INTERVAL: Duration = Duration::from_secs(60);
 /// What happened to watched files.
 #[derive(Debug, Default)]
 pub(crate) struct WatchCounters {
-    swapped: [AtomicU64; 3],
-    refused: [AtomicU64; 3],
+    swapped: [AtomicU64; Watched::ALL.len()],
+    refused: [AtomicU64; Watched::ALL.len()],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +37,16 @@ enum Watched {
     Bundle,
     Posteriors,
     Geo,
+    Switches,
 }
 
 impl Watched {
-    const ALL: [(Watched, &'static str); 3] =
-        [(Watched::Bundle, "bundle"), (Watched::Posteriors, "posteriors"), (Watched::Geo, "geo")];
+    const ALL: [(Watched, &'static str); 4] = [
+        (Watched::Bundle, "bundle"),
+        (Watched::Posteriors, "posteriors"),
+        (Watched::Geo, "geo"),
+        (Watched::Switches, "switches"),
+    ];
 }
 
 impl WatchCounters {
@@ -91,6 +98,8 @@ impl Watcher {
         // Location first: the first decision should already know where its visitor is.
         let watched = [
             (Watched::Geo, files.geo.clone()),
+            // Before the bundle: what is switched off is never shown, not even first.
+            (Watched::Switches, Some(files.switches.clone())),
             (Watched::Posteriors, Some(files.posteriors.clone())),
             (Watched::Bundle, Some(files.bundle.clone())),
         ];
@@ -144,6 +153,15 @@ impl Watcher {
     }
 }
 
+fn read_switches(path: &Path) -> Result<Switches, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    if text.len() > SWITCHES_BYTES_MAX {
+        return Err(format!("it has more than {SWITCHES_BYTES_MAX} bytes"));
+    }
+    let switches: Switches = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    if switches.fits() { Ok(switches) } else { Err(format!("a list names more than {SWITCHES_MAX}")) }
+}
+
 fn version_of(path: &Path) -> Option<Version> {
     let metadata = std::fs::metadata(path).ok()?;
     #[cfg(unix)]
@@ -175,6 +193,10 @@ fn take(
             let bytes = std::fs::read(path).map_err(|error| text(&error))?;
             let table = tessera_wire::posterior::decode(&bytes).map_err(|error| text(&error))?;
             snapshots.publish_posteriors(table);
+            Ok(())
+        }
+        Watched::Switches => {
+            snapshots.publish_switches(read_switches(path)?);
             Ok(())
         }
     }

@@ -82,6 +82,8 @@ impl Names {
             offers: count(&self.offers),
             assets: count(&self.assets),
             campaigns: count(&self.campaigns),
+            // Rules do not name flights.
+            flights: 0,
         }
     }
 }

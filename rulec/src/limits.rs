@@ -26,6 +26,8 @@ pub const DIAGNOSTICS_MAX: usize = 100;
 /// Counts look back at least a minute, which is the finest bucket, and at most this many milliseconds: 400 days, because
 /// a season is compared with the one a year ago.
 pub const COUNT_WINDOW_MS_MAX: i64 = 400 * 86_400_000;
+/// Different counts of all rules together. Frequency caps of the catalog come on top.
+pub const COUNTS_MAX: usize = 256;
 /// The finest time bucket of a count, in milliseconds.
 pub const COUNT_BUCKET_MS_MIN: i64 = 60_000;
 /// Tests of a compilation times what each goes through, rules, segments and attributes: some ten seconds at ten nanoseconds each.

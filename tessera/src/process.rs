@@ -184,6 +184,7 @@ fn start_control(config: &Config) -> anyhow::Result<Server> {
         bundle_directory: config.bundle_dir(),
         source_directory: config.control.source.clone(),
         store_path: config.store_path(),
+        switches_path: config.switches_path(),
         api_key: config.control.api_key.clone(),
     };
     Server::start(settings).map_err(|error| match error {

@@ -7,9 +7,13 @@
 //! A *creative* is a renderable unit: a template with one *asset* in each slot. A *combination* of a template is such a
 //! choice written as one number, mixed radix over the slots with the last slot fastest.
 
+mod limits;
+
 use serde::{Deserialize, Serialize};
 
 use crate::program::{SegmentId, SignalId, Span, WordId};
+
+pub use limits::{Budget, BudgetUnit, Cap, Pacing};
 
 macro_rules! index_types {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
@@ -32,6 +36,10 @@ index_types! {
     PlacementId,
     /// Index into [`Catalog::campaigns`].
     CampaignId,
+    /// Index into [`Catalog::flights`].
+    FlightId,
+    /// Index into [`Catalog::budgets`].
+    BudgetId,
     /// Index into [`Catalog::templates`].
     TemplateId,
     /// Index into [`Catalog::assets`].
@@ -92,6 +100,12 @@ pub struct Catalog {
     pub locales: Vec<Text>,
     /// Language of the assets themselves, beside their translations, when the catalog says it.
     pub locale: Option<LocaleId>,
+    /// Frequency caps, grouped by what they limit.
+    pub caps: Vec<Cap>,
+    /// Budgets and goals, grouped by what they limit.
+    pub budgets: Vec<Budget>,
+    /// ISO 4217 currency of all prices and budgets, empty when nothing has a price.
+    pub currency: Text,
     /// Experiments, grouped by campaign.
     pub experiments: Vec<Experiment>,
     /// Variants, grouped by experiment.
@@ -142,6 +156,10 @@ pub struct Campaign {
     pub holdout_salt: Text,
     /// What the holdout sees. Present whenever `holdout_ppm > 0`.
     pub control: Option<CreativeId>,
+    /// Its frequency caps ([`Catalog::caps`]).
+    pub caps: Span,
+    /// What all its flights together may spend ([`Catalog::budgets`]).
+    pub budgets: Span,
     /// Its experiments ([`Catalog::experiments`]), all in one layer.
     pub experiments: Span,
 }
@@ -220,6 +238,12 @@ pub struct Flight {
     pub start_ms: i64,
     /// First instant after the flight, unix milliseconds.
     pub end_ms: i64,
+    /// Its frequency caps ([`Catalog::caps`]).
+    pub caps: Span,
+    /// What it may spend ([`Catalog::budgets`]).
+    pub budgets: Span,
+    /// Price of a thousand ads, in millionths of the catalog's currency; 0 for none.
+    pub cpm_micros: i64,
 }
 
 /// A frame with slots, and the model that learns which combination to put into it.
@@ -245,6 +269,8 @@ pub struct Template {
     pub exclusions: Span,
     /// What it is rendered to ([`Catalog::contents`]).
     pub contents: Span,
+    /// Its frequency caps ([`Catalog::caps`]).
+    pub caps: Span,
 }
 
 /// What a rendered content is.
@@ -343,6 +369,8 @@ pub struct Creative {
     pub template: TemplateId,
     /// The same choice as a combination number of the template.
     pub combination: u32,
+    /// Its frequency caps ([`Catalog::caps`]).
+    pub caps: Span,
 }
 
 /// What an offer gives.
@@ -380,6 +408,8 @@ pub struct Offer {
     pub code: Text,
     /// How long it holds after the decision, in seconds.
     pub ttl_secs: u32,
+    /// Its frequency caps ([`Catalog::caps`]).
+    pub caps: Span,
 }
 
 /// One categorical feature of a template's model. Value 0 means unknown or none of the listed.

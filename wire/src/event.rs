@@ -104,6 +104,8 @@ pub struct Generation {
     pub tags: Vec<String>,
     /// Language tags that ads can speak.
     pub locales: Vec<String>,
+    /// Text ids of the flights.
+    pub flights: Vec<String>,
     /// Experiments.
     pub experiments: Vec<ExperimentNames>,
 }
@@ -256,6 +258,10 @@ pub struct Served {
     pub placement: u32,
     /// Index into [`Generation::campaigns`].
     pub campaign: u32,
+    /// Index into [`Generation::flights`], or [`NONE`].
+    pub flight: u32,
+    /// Price of a thousand of it in millionths of the catalog's currency, 0 for what costs nothing.
+    pub cpm_micros: i64,
     /// Index into [`Generation::templates`].
     pub template: u32,
     /// Combination number of the template.

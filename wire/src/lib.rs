@@ -20,4 +20,5 @@ pub mod posterior;
 pub mod preview;
 pub mod program;
 pub mod signal;
+pub mod switches;
 pub mod token;

@@ -20,6 +20,14 @@ pub const CONTEXT_FIELD_VALUES_MAX: usize = 256;
 pub const CHOICES_PER_AD_MAX: usize = 3;
 /// Arms of splits, and tags, that a served event carries; answers carry more.
 pub const NOTES_PER_AD_MAX: usize = 4;
+/// Impressions that a frequency cap can tell apart: engines remember a little more than this of a visitor.
+pub const CAP_COUNT_MAX: u32 = 64;
+/// Frequency caps of one campaign, flight, template, creative or offer.
+pub const CAPS_PER_SUBJECT_MAX: usize = 8;
+/// Largest budget, in whole units of a currency or in ads: a billion. What is counted in billionths then fits 64 bits.
+pub const BUDGET_MAX: i64 = 1_000_000_000;
+/// Largest price of a thousand ads, in whole units of a currency.
+pub const CPM_MAX: i64 = 1_000_000;
 /// Variants of one experiment; with more, each would see too few visitors to tell them apart.
 pub const VARIANTS_PER_EXPERIMENT_MAX: usize = 100;
 /// Posterior draws per model. More draws sharpen propensities and cost memo space in every worker.

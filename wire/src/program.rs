@@ -11,7 +11,7 @@ mod source;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{AssetId, CampaignId, CreativeId, OfferId, PlacementId, TemplateId};
+use crate::catalog::{AssetId, CampaignId, CreativeId, FlightId, OfferId, PlacementId, TemplateId};
 use crate::signal::{Builtin, Gates, Kind};
 
 pub use source::{LiteralSpan, SourceMap, SourceRule};
@@ -169,6 +169,8 @@ pub enum FeatureSubject {
     Offer(OfferId),
     /// Ads that the rule with this source index showed.
     Rule(u32),
+    /// A flight.
+    Flight(FlightId),
 }
 
 /// How far back a feature counts.
@@ -205,7 +207,7 @@ pub struct Literal {
 }
 
 /// A slice of one of the program's pools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Span {
     /// Index of the first element.
     pub first: u32,

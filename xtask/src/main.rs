@@ -4,6 +4,8 @@
 
 use std::process::ExitCode;
 
+use xtask::record::PRINTED;
+
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
@@ -13,7 +15,10 @@ commands:
   differential          compare the rule language's back ends on random programs: --cases N, --seed N
   record decide-http    measure decisions per second beside a bare server, write benches/record/decide-http.md
   record rules          measure the matcher beside other engines, write benches/record/rules.md
+  record whole          measure whole decisions in process, write benches/record/whole.md
   record columnar       measure segments over a million customers, write benches/record/columnar.md
+  record bundle         measure how a bundle of 100,000 rules goes live, write benches/record/bundle.md
+  record visitors       measure the memory of a million visitors, write benches/record/visitors.md
 ";
 
 fn main() -> ExitCode {
@@ -25,7 +30,10 @@ fn main() -> ExitCode {
         ["differential", options @ ..] => xtask::differential::run(&xtask::root(), options),
         ["record", "decide-http", options @ ..] => xtask::record::decide_http(&xtask::root(), options),
         ["record", "rules", options @ ..] => xtask::record::rules(&xtask::root(), options),
-        ["record", "columnar", options @ ..] => xtask::record::columnar(&xtask::root(), options),
+        ["record", name, options @ ..] if PRINTED.iter().any(|bench| bench.name == *name) => PRINTED
+            .iter()
+            .filter(|bench| bench.name == *name)
+            .try_for_each(|bench| xtask::record::printed(&xtask::root(), bench, options)),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -136,6 +136,7 @@ pub fn generation(number: u64) -> Generation {
         tags: Vec::new(),
         locales: Vec::new(),
         experiments: Vec::new(),
+        flights: Vec::new(),
     }
 }
 
@@ -148,6 +149,8 @@ pub fn served(n: u64) -> Served {
         posterior_generation: 0,
         placement: 0,
         campaign: 0,
+        flight: NONE,
+        cpm_micros: 0,
         template: 0,
         combination: (n % 6) as u32,
         offer: NONE,

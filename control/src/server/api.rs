@@ -17,7 +17,7 @@ use crate::limits::REPORT_ROWS_MAX;
 use crate::publisher::{Outcome, PublishError, Published, Publisher};
 use crate::source;
 
-type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Full<Bytes>>;
 
 /// The console: one page, no third-party code.
 const CONSOLE: &str = include_str!("../../../console/index.html");
@@ -25,16 +25,17 @@ const CONSOLE: &str = include_str!("../../../console/index.html");
 const TOP: usize = 3;
 
 pub(super) struct Api {
-    settings: ServerSettings,
-    publisher: Publisher,
+    pub(super) settings: ServerSettings,
+    pub(super) publisher: Publisher,
     /// One publication at a time: generations must count up.
-    publishing: Mutex<()>,
+    pub(super) publishing: Mutex<()>,
 }
 
 pub(super) struct Call {
     pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
 }
 
 impl Call {
@@ -119,6 +120,8 @@ impl Api {
                 &self.report()?.lift(call.query("campaign"), Window::ALL).map_err(Problem::report)?,
             ),
             (&Method::GET, "/v1/reports/combinations") => self.combinations(call),
+            (&Method::GET, "/v1/switches") => self.switches(),
+            (&Method::PUT, "/v1/switches") => self.switch(call),
             (&Method::POST, path) => match activation(path) {
                 Some(generation) => self.activate(generation),
                 None => Err(Problem::not_found(path)),
@@ -239,7 +242,7 @@ fn describe(problems: &[source::Problem], sources: &source::Sources) -> Vec<Sour
     problems.iter().map(describe_one).collect()
 }
 
-fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer, Problem> {
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer, Problem> {
     let body = serde_json::to_vec(value).map_err(|error| Problem::internal(error.to_string()))?;
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
@@ -277,7 +280,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("error");
         let problems = Vec::new();
         Problem {

@@ -121,12 +121,12 @@ async fn answer(request: Request<Incoming>, api: Arc<Api>) -> Response<Full<Byte
         Duration::from_secs(REQUEST_READ_SECS_MAX),
         Limited::new(body, BODY_BYTES_MAX).collect(),
     );
-    match read.await {
-        Ok(Ok(_)) => {}
+    let body = match read.await {
+        Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) => return Problem::body_too_large().response(),
         Err(_) => return Problem::timeout().response(),
-    }
-    let call = Call { method: head.method, uri: head.uri, headers: head.headers };
+    };
+    let call = Call { method: head.method, uri: head.uri, headers: head.headers, body };
     match tokio::task::spawn_blocking(move || api.answer(&call)).await {
         Ok(response) => response,
         Err(_) => Problem::internal("the request could not be finished").response(),

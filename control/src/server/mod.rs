@@ -7,6 +7,8 @@
 //! | `GET /v1/bundles` | published generations |
 //! | `POST /v1/publish` | compile the source directory and make it live |
 //! | `POST /v1/bundles/{generation}/activate` | roll back to a generation's content |
+//! | `GET /v1/switches` | what kill switches hold back |
+//! | `PUT /v1/switches` | hold exactly this back, from now on |
 //! | `GET /v1/reports/lift?campaign=` | personalized against holdout, by segment |
 //! | `GET /v1/reports/combinations?campaign=&top=` | best combinations by segment |
 //!
@@ -16,6 +18,7 @@
 
 mod api;
 mod listen;
+mod switches;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,6 +36,8 @@ pub struct ServerSettings {
     pub source_directory: Option<PathBuf>,
     /// The analytics store that reports are read from.
     pub store_path: PathBuf,
+    /// The file of kill switches, which engines watch.
+    pub switches_path: PathBuf,
     /// Key that requests must bring.
     pub api_key: Option<String>,
 }

@@ -1,7 +1,9 @@
 //! From sources to a bundle: names first, then rules, then everything laid out flat.
 
 mod assets;
+mod budgets;
 mod campaigns;
+mod caps;
 mod contents;
 mod experiments;
 mod offers;
@@ -13,6 +15,7 @@ use std::collections::BTreeMap;
 use rulec::{Extra, Names, OfferName, SlotName};
 use tessera_wire::bundle::Bundle;
 use tessera_wire::catalog::{Catalog, Text};
+use tessera_wire::program::{Feature, Program};
 
 use super::problem::{CatalogCode, Problem};
 use super::schema::{Name, RawCatalog};
@@ -43,12 +46,12 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     };
     builder.add_all(compiled.as_ref());
     builder.add_contents(compiled.as_ref(), sources);
-    let Builder { catalog, mut problems, .. } = builder;
+    let Builder { catalog, mut problems, features, .. } = builder;
     match compiled {
         Some(compiled) if problems.is_empty() => {
             let unshown = unshown::creatives(&raw, &index, &names, &compiled.program);
-            let bundle =
-                Bundle { catalog, program: compiled.program, source: compiled.source, ..Bundle::default() };
+            let program = Program { features, ..compiled.program };
+            let bundle = Bundle { catalog, program, source: compiled.source, ..Bundle::default() };
             let warnings =
                 unshown.into_iter().chain(compiled.warnings.into_iter().map(Problem::rules)).collect();
             Ok(Compiled { bundle, warnings })
@@ -121,11 +124,16 @@ struct Builder<'r> {
     /// What each experiment takes of its layer, in catalog order.
     taken: Vec<experiments::Taken>,
     problems: Vec<Problem>,
+    /// What rules count of visitors, and then what caps count.
+    features: Vec<Feature>,
+    /// Of all prices and budgets, once one was read.
+    currency: Option<String>,
 }
 
 impl<'r> Builder<'r> {
     fn new(raw: &'r RawCatalog, names: &'r Index<'r>) -> Builder<'r> {
-        Builder { raw, names, catalog: Catalog::default(), taken: Vec::new(), problems: Vec::new() }
+        let (catalog, taken, problems, features, currency) = Default::default();
+        Builder { raw, names, catalog, taken, problems, features, currency }
     }
 
     fn problem(&mut self, problem: Problem) {
@@ -244,6 +252,8 @@ impl<'r> Builder<'r> {
 
     fn add_all(&mut self, compiled: Option<&rulec::Compiled>) {
         let raw = self.raw;
+        self.features = compiled.map_or(Vec::new(), |compiled| compiled.program.features.clone());
+        self.add_offer_caps();
         self.add_locale();
         raw.asset.iter().for_each(|asset| self.add_asset(asset));
         raw.template.iter().for_each(|template| self.add_template(template, compiled));
@@ -252,6 +262,8 @@ impl<'r> Builder<'r> {
         raw.campaign.iter().for_each(|campaign| self.add_campaign(campaign, compiled));
         self.add_holdout();
         raw.placement.iter().for_each(|placement| self.add_placement(placement));
+        let currency = self.currency.take().unwrap_or_default();
+        self.catalog.currency = self.text(&currency);
         for flight in &raw.flight {
             self.find("campaign", &flight.campaign, &self.names.campaigns);
         }

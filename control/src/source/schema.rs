@@ -50,6 +50,39 @@ pub(super) struct RawCampaign {
     pub(super) hold_offers: Option<Name>,
     pub(super) holdout: Option<Name>,
     pub(super) control: Option<Name>,
+    #[serde(default)]
+    pub(super) caps: Vec<RawCap>,
+    pub(super) budget: Option<RawBudget>,
+    pub(super) goal: Option<RawGoal>,
+    /// IANA time zone of its days.
+    pub(super) zone: Option<Name>,
+}
+
+/// Money that may be spent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBudget {
+    pub(super) total: Option<Name>,
+    pub(super) daily: Option<Name>,
+    pub(super) pacing: Option<Name>,
+}
+
+/// Ads that shall be shown.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGoal {
+    pub(super) total: Option<Spanned<i64>>,
+    pub(super) daily: Option<Spanned<i64>>,
+    pub(super) pacing: Option<Name>,
+}
+
+/// A frequency cap: so many impressions per visitor and window.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawCap {
+    pub(super) count: Spanned<u32>,
+    pub(super) per: Name,
+    pub(super) when_unknown: Option<Name>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +92,14 @@ pub(super) struct RawFlight {
     pub(super) campaign: Name,
     pub(super) start: Name,
     pub(super) end: Name,
+    #[serde(default)]
+    pub(super) caps: Vec<RawCap>,
+    /// Of a thousand ads.
+    pub(super) price: Option<Name>,
+    pub(super) budget: Option<RawBudget>,
+    pub(super) goal: Option<RawGoal>,
+    /// IANA time zone of its days; that of its campaign when it names none.
+    pub(super) zone: Option<Name>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -100,6 +141,8 @@ pub(super) struct RawTemplate {
     pub(super) context: Vec<RawContext>,
     #[serde(default)]
     pub(super) content: Vec<RawContent>,
+    #[serde(default)]
+    pub(super) caps: Vec<RawCap>,
 }
 
 /// What the template is rendered to: a source of its own, or one in a file.
@@ -136,6 +179,8 @@ pub(super) struct RawCreative {
     pub(super) id: Name,
     pub(super) template: Name,
     pub(super) assets: Spanned<std::collections::BTreeMap<String, Name>>,
+    #[serde(default)]
+    pub(super) caps: Vec<RawCap>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -150,6 +195,8 @@ pub(super) struct RawOffer {
     #[serde(default)]
     pub(super) code: String,
     pub(super) valid_for: Option<Name>,
+    #[serde(default)]
+    pub(super) caps: Vec<RawCap>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,7 @@
 //!
 //! Each function says in its error what a right value looks like.
 
-use tessera_wire::catalog::Hold;
+use tessera_wire::catalog::{Hold, Pacing};
 use tessera_wire::signal::NUMBER_SCALE;
 
 /// `10%` or `0.5%` as a percentage scaled by [`NUMBER_SCALE`].
@@ -47,6 +47,74 @@ pub(super) fn seconds(text: &str) -> Result<u32, &'static str> {
     };
     let count: u32 = text[..text.len() - 1].parse().map_err(|_| HELP)?;
     count.checked_mul(unit_secs).filter(|secs| (1..=366 * 86_400).contains(secs)).ok_or(HELP)
+}
+
+/// How far back a frequency cap counts, in milliseconds: `hour`, `day`, `week`, `12 hours`, `30 days` or `lifetime`.
+///
+/// A lifetime is longer than anything is remembered.
+pub(super) fn cap_window(text: &str) -> Result<i64, &'static str> {
+    const HELP: &str =
+        "write \"hour\", \"day\", \"week\", \"12 hours\", \"30 days\" or \"lifetime\"; at most 400 days";
+    const HOUR_MS: i64 = 3_600_000;
+    const LONGEST_MS: i64 = 400 * 24 * HOUR_MS;
+    let (count, unit) = match text.split_once(' ') {
+        Some((count, unit)) => {
+            (count.parse::<i64>().map_err(|_| HELP)?, unit.strip_suffix('s').unwrap_or(unit))
+        }
+        None if text == "lifetime" => return Ok(LONGEST_MS),
+        None => (1, text),
+    };
+    let unit_ms = match unit {
+        "hour" => HOUR_MS,
+        "day" => 24 * HOUR_MS,
+        "week" => 7 * 24 * HOUR_MS,
+        _ => return Err(HELP),
+    };
+    let window_ms = count.checked_mul(unit_ms);
+    window_ms.filter(|window_ms| (1..=LONGEST_MS).contains(window_ms)).ok_or(HELP)
+}
+
+/// What a cap does with a visitor whose count cannot be known: `block` or `allow`.
+pub(super) fn blocks(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "block" => Ok(true),
+        "allow" => Ok(false),
+        _ => Err("write \"allow\" or \"block\""),
+    }
+}
+
+/// `2.50 EUR` as millionths and the currency.
+pub(super) fn money(text: &str) -> Result<(i64, String), &'static str> {
+    const HELP: &str = "write an amount and its ISO 4217 currency, such as \"2.50 EUR\"";
+    let (number, currency) = text.split_once(' ').ok_or(HELP)?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_number = !whole.is_empty()
+        && !number.ends_with('.')
+        && fraction.len() <= 6
+        && whole.len() <= 10
+        && whole.bytes().chain(fraction.bytes()).all(|digit| digit.is_ascii_digit());
+    if !is_number || currency.len() != 3 || !currency.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        return Err(HELP);
+    }
+    let whole: i64 = whole.parse().map_err(|_| HELP)?;
+    let fraction: i64 = format!("{fraction:0<6}").parse().map_err(|_| HELP)?;
+    Ok((whole * NUMBER_SCALE + fraction, currency.to_owned()))
+}
+
+/// How a budget is spread.
+pub(super) fn pacing(text: &str) -> Result<Option<Pacing>, &'static str> {
+    match text {
+        "asap" => Ok(Some(Pacing::Asap)),
+        "even" => Ok(Some(Pacing::Even)),
+        "front_loaded" => Ok(Some(Pacing::FrontLoaded)),
+        _ => Err("write \"even\", \"front_loaded\" or \"asap\""),
+    }
+}
+
+/// A name of the time zone database.
+pub(super) fn zone(text: &str) -> Result<(), &'static str> {
+    const HELP: &str = "write a name of the IANA time zone database, such as \"Europe/Bucharest\"";
+    jiff::tz::TimeZone::get(text).map(|_| ()).map_err(|_| HELP)
 }
 
 /// An RFC 3339 instant in unix milliseconds.
@@ -101,6 +169,10 @@ mod tests {
         assert_eq!(size("970x250"), Ok((970, 250)));
         assert_eq!(seconds("24h"), Ok(86_400));
         assert_eq!(instant("1970-01-01T00:00:01Z"), Ok(1_000));
+        assert_eq!(money("2.50 EUR"), Ok((2_500_000, "EUR".to_owned())));
+        assert_eq!(cap_window("day"), Ok(86_400_000));
+        assert_eq!(cap_window("12 hours"), Ok(43_200_000));
+        assert_eq!(cap_window("400 days"), cap_window("lifetime"));
         assert_eq!(url("https://shop.example/a?b=c"), Ok(()));
     }
 
@@ -114,6 +186,12 @@ mod tests {
         }
         for text in ["24", "h", "0h", "9999999d", "", "1ä"] {
             assert!(seconds(text).is_err(), "{text}");
+        }
+        for text in ["", "0 days", "401 days", "1 year", "-1 day", "9223372036854775807 weeks", "days"] {
+            assert!(cap_window(text).is_err(), "{text}");
+        }
+        for text in ["2.50", "-1 EUR", "1. EUR", "1 eur", "12345678901 EUR", "1.1234567 EUR", "1  EUR"] {
+            assert!(money(text).is_err(), "{text}");
         }
         assert!(instant("2026-11-20").is_err());
         for text in

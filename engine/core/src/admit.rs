@@ -22,6 +22,7 @@ use crate::experiment::Preview;
 use crate::hash::bucket;
 use crate::offer::HeldOffer;
 use crate::signals::{LocalTime, PlacementRequest, RawSignals, Value};
+use crate::standing::Standing;
 
 /// What one decision may use: the granted signals, and what was asked for.
 #[derive(Debug)]
@@ -36,6 +37,9 @@ pub struct Admitted<'a> {
     held: &'a [HeldOffer],
     subject: u128,
     is_learnable: bool,
+    // INVARIANT: empty unless counting the visitor's impressions is allowed.
+    features: &'a [Option<u32>],
+    standing: Standing<'a>,
     preview: Option<&'a Preview>,
 }
 
@@ -80,6 +84,25 @@ impl<'a> Admitted<'a> {
         self.subject
     }
 
+    /// How often the visitor was shown what a feature of the program counts; `None` where that may not be known, or is
+    /// not.
+    #[inline]
+    pub fn impressions(&self, feature: u16) -> Option<u32> {
+        self.features.get(usize::from(feature)).copied().flatten()
+    }
+
+    /// The same, decided as things stand now: budgets. Without, nothing but the bundle limits.
+    #[must_use]
+    pub fn with_standing(self, standing: Standing<'a>) -> Admitted<'a> {
+        Admitted { standing, ..self }
+    }
+
+    /// How things stand.
+    #[inline]
+    pub fn standing(&self) -> &Standing<'a> {
+        &self.standing
+    }
+
     /// Assignments that a tester wants to look at.
     pub fn preview(&self) -> Option<&'a Preview> {
         self.preview
@@ -120,6 +143,8 @@ pub fn admit<'a>(
             &[]
         },
         subject: if outcome.gates.covers(Gates::MEASURE_ADS) { raw.subject } else { 0 },
+        features: if outcome.gates.covers(Gates::FREQUENCY_CAP) { raw.features } else { &[] },
+        standing: Standing::default(),
         is_learnable: outcome.mode != Mode::Child && !raw.is_test && raw.preview.is_none() && !is_bot,
         preview: raw.preview,
     }

@@ -98,6 +98,7 @@ impl LoadedBundle {
             offers: catalog.offers.len() as u32,
             assets: catalog.assets.len() as u32,
             campaigns: catalog.campaigns.len() as u32,
+            flights: catalog.flights.len() as u32,
         };
         let program = VerifiedProgram::verify(program, bounds)?;
         check::check_catalog(&catalog, &program)?;
@@ -242,6 +243,7 @@ impl LoadedBundle {
             locales: self.catalog.locales.iter().map(|locale| text(*locale)).collect(),
             tags: self.actions.tags().iter().map(|tag| self.word(*tag).to_owned()).collect(),
             experiments: self.experiment_names(),
+            flights: self.catalog.flights.iter().map(|flight| text(flight.id)).collect(),
         }
     }
 

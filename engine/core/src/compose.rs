@@ -50,7 +50,8 @@ impl Place<'_> {
         })
     }
 
-    /// The arm that takes effect. Arms that show something must be eligible; when none is, the first one stands for why.
+    /// The arm that takes effect. Arms that show or give something must be eligible, whatever else the decision shows;
+    /// when none is, the first one stands for why.
     fn chosen(&self, number: u32, action: Action, rule: &Rule) -> Effect {
         let unchosen = Effect { number, action, choice: None };
         let Action::Choose { arms, .. } = action else { return unchosen };
@@ -60,8 +61,11 @@ impl Place<'_> {
         let own = arms.of(&self.program().actions);
         let bandit = bundle.bandit(choose.bandit);
         let may_take_effect = |arm: usize| {
+            if let Action::Offer(offer) = own[arm] {
+                return self.offer_loss(offer, &[]).is_none();
+            }
             let shown = self.candidate(arms.first + arm as u32, own[arm]);
-            shown.is_none_or(|candidate| self.ineligibility(candidate, rule.class).is_none())
+            shown.is_none_or(|candidate| self.eligible(candidate, rule.class, &[]).is_ok())
         };
         let seed = draw(self.seed, STREAM_BANDITS + u64::from(choose.bandit));
         let chosen = choose_arm(self.snapshot.model(bandit), numbers, may_take_effect, seed);

@@ -15,7 +15,7 @@
 //! Not here: how one placement is filled (`place`) and which combination is chosen (`select`).
 
 use tessera_rulevm::evaluate;
-use tessera_wire::catalog::{CreativeId, OfferId, PlacementId, TemplateId};
+use tessera_wire::catalog::{CreativeId, FlightId, OfferId, PlacementId, TemplateId};
 use tessera_wire::event::{Arm, ArmChoice, Exposure, Tier};
 use tessera_wire::limits::CHOICES_PER_AD_MAX;
 
@@ -32,12 +32,18 @@ pub enum Loss {
     RuleFalse,
     /// A rule suppresses ads here.
     Suppressed,
-    /// The campaign is switched off.
+    /// The campaign is switched off, or a kill switch holds it, its template or creative back.
     KillSwitch,
     /// No flight runs now.
     OutsideSchedule,
     /// No acceptable size.
     SizeMismatch,
+    /// The visitor has seen it as often as a frequency cap allows.
+    CapReached,
+    /// A budget or goal is used up, or nothing of it is at hand at the moment.
+    BudgetExhausted,
+    /// A budget is being spread over time, and it was not this decision's turn.
+    PacedOut,
     /// A rule with a higher priority won.
     LowerPriority,
     /// The bandit chose another arm.
@@ -69,6 +75,9 @@ impl Loss {
             Loss::KillSwitch => "kill_switch",
             Loss::OutsideSchedule => "outside_schedule",
             Loss::SizeMismatch => "size_mismatch",
+            Loss::CapReached => "cap_reached",
+            Loss::BudgetExhausted => "budget_exhausted",
+            Loss::PacedOut => "paced_out",
             Loss::LowerPriority => "lower_priority",
             Loss::LowerScore => "lower_score",
             Loss::EarlierTier => "earlier_tier",
@@ -90,6 +99,8 @@ pub struct Ad {
     pub placement: PlacementId,
     /// What it is made from; its campaign is the template's.
     pub template: TemplateId,
+    /// The flight of its campaign that carries it; `None` for the house ad.
+    pub flight: Option<FlightId>,
     /// Which assets fill it.
     pub combination: u32,
     /// The fixed creative, when one was named.

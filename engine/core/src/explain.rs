@@ -169,6 +169,7 @@ impl Context<'_> {
     ) -> Vec<OfferExplanation> {
         let bundle = self.snapshot.bundle();
         let ads = self.ads_of(outcome);
+        let before = &self.scratch.ads[..usize::from(outcome.first_ad)];
         let mut offers: Vec<OfferExplanation> = Vec::new();
         let mut is_given = false;
         for number in bundle.program().rules_of(placement) {
@@ -177,9 +178,9 @@ impl Context<'_> {
                 let Action::Offer(offer) = action else { continue };
                 let mut lost = self.rule_loss(RuleId(number), rule, placement);
                 lost = lost.or((own != chosen).then_some(Loss::LowerScore));
+                lost = lost.or_else(|| place.offer_loss(offer, before));
                 if lost.is_none() {
-                    lost =
-                        if is_given { Some(Loss::LowerPriority) } else { self.offer_loss(place, ads, offer) };
+                    lost = if is_given { Some(Loss::LowerPriority) } else { self.ungiven(place, ads, offer) };
                     is_given |= lost.is_none();
                 }
                 offers.push(OfferExplanation {
@@ -196,7 +197,7 @@ impl Context<'_> {
     }
 
     /// Why the best offer of the rules reached no ad, if so.
-    fn offer_loss(&self, place: &Place<'_>, ads: &[Ad], offer: OfferId) -> Option<Loss> {
+    fn ungiven(&self, place: &Place<'_>, ads: &[Ad], offer: OfferId) -> Option<Loss> {
         if ads.iter().any(|ad| ad.offer == Some(offer)) {
             return None;
         }
@@ -207,7 +208,7 @@ impl Context<'_> {
         let catalog = self.snapshot.bundle().catalog();
         let campaign = catalog.templates[ad.template.index()].campaign;
         let terms = &catalog.campaigns[campaign.index()];
-        place.offer_loss(terms, offer).or(Some(Loss::OfferHeld))
+        place.terms_loss(terms, offer).or(Some(Loss::OfferHeld))
     }
 
     /// A rule's actions with the arms of its bandits in their place, each with its number and the chosen one's.
@@ -250,9 +251,9 @@ impl Context<'_> {
             };
             let lost = self
                 .rule_loss(id, rule, placement)
-                .or_else(|| place.ineligibility(candidate, rule.class))
+                .or_else(|| place.eligible(candidate, rule.class, &[]).err())
                 .or((chosen != number).then_some(Loss::LowerScore))
-                .or_else(|| self.competition_loss(candidate, rule, outcome));
+                .or_else(|| self.competition_loss(place, candidate, rule, outcome));
             into.push(CandidateExplanation {
                 rule: self.rule_name(rule),
                 tier: rule.tier,
@@ -282,12 +283,28 @@ impl Context<'_> {
         Some(Loss::EarlierTier)
     }
 
-    /// A candidate that could have been shown lost to better ones, or to what kept the whole placement empty.
-    fn competition_loss(&self, candidate: Candidate, rule: &Rule, outcome: PlacementOutcome) -> Option<Loss> {
+    /// A candidate that could have been shown lost to better ones, to what kept the whole placement empty, or to what the
+    /// decision shows besides.
+    fn competition_loss(
+        &self,
+        place: &Place<'_>,
+        candidate: Candidate,
+        rule: &Rule,
+        outcome: PlacementOutcome,
+    ) -> Option<Loss> {
         let ads = self.ads_of(outcome);
         let is_served =
             ads.iter().any(|ad| ad.rule == Some(rule.source) && ad.action == Some(candidate.action));
-        (!is_served).then(|| outcome.no_fill.unwrap_or(Loss::LowerPriority))
+        if is_served {
+            return None;
+        }
+        let before = &self.scratch.ads[..usize::from(outcome.first_ad)];
+        let beside = || place.eligible(candidate, rule.class, before).err();
+        Some(match outcome.no_fill {
+            Some(whole @ (Loss::Suppressed | Loss::TooManyAds)) => whole,
+            Some(other) => beside().unwrap_or(other),
+            None => beside().unwrap_or(Loss::LowerPriority),
+        })
     }
 
     fn ads_of(&self, outcome: PlacementOutcome) -> &[Ad] {

@@ -12,6 +12,7 @@
 //! caller-owned [`Scratch`](scratch::Scratch).
 
 pub mod admit;
+pub mod budget;
 pub mod bundle;
 mod compose;
 pub mod consent;
@@ -24,6 +25,7 @@ pub mod limits;
 pub mod locale;
 pub mod model;
 pub mod offer;
+pub mod pacing;
 mod place;
 pub mod render;
 pub mod scratch;
@@ -31,3 +33,5 @@ mod select;
 mod select_arm;
 pub mod signals;
 pub mod snapshot;
+pub mod standing;
+pub mod switches;

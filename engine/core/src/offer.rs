@@ -56,13 +56,18 @@ impl Place<'_> {
         let terms = &self.snapshot.bundle().catalog().campaigns[campaign.index()];
         let given = self.given(terms, (placement, first), scratch);
         let fresh = given.map(|(offer, choice)| Granted { offer, choice, at_ms: self.granted_ms(terms) });
-        let Some(held) = self.held(campaign, terms) else { return fresh };
+        let Some(held) = self.held(campaign, terms, scratch) else { return fresh };
         match fresh {
             Some(fresh) if terms.hold == Hold::Improve && self.is_better(fresh.offer, held.offer) => {
                 Some(fresh)
             }
             _ => Some(Granted { offer: held.offer, choice: None, at_ms: held.at_ms }),
         }
+    }
+
+    /// Do the terms allow it, and its caps?
+    fn may_give(&self, terms: &Campaign, offer: OfferId, scratch: &Scratch) -> bool {
+        self.terms_loss(terms, offer).is_none() && self.offer_loss(offer, &scratch.ads).is_none()
     }
 
     /// What is remembered in whole seconds begins at one.
@@ -76,7 +81,7 @@ impl Place<'_> {
         (placement, first): (PlacementId, Option<Given>),
         scratch: &Scratch,
     ) -> Option<Given> {
-        let is_allowed = |offer: OfferId| self.offer_loss(terms, offer).is_none();
+        let is_allowed = |offer: OfferId| self.may_give(terms, offer, scratch);
         let by_rules = match first {
             // What does not depend on the visitor was nobody's choice either.
             Some(_) if !self.may_price() => None,
@@ -109,7 +114,7 @@ impl Place<'_> {
     }
 
     /// Why a campaign may not give this offer to this visitor, if so.
-    pub(crate) fn offer_loss(&self, terms: &Campaign, offer: OfferId) -> Option<Loss> {
+    pub(crate) fn terms_loss(&self, terms: &Campaign, offer: OfferId) -> Option<Loss> {
         if !self.may_price() && terms.default_offer != Some(offer) {
             return Some(Loss::NotConsented);
         }
@@ -127,7 +132,12 @@ impl Place<'_> {
     }
 
     /// What the visitor was promised with this campaign, unless it has ended or may not be given any more.
-    pub(crate) fn held(&self, campaign: CampaignId, terms: &Campaign) -> Option<HeldOffer> {
+    pub(crate) fn held(
+        &self,
+        campaign: CampaignId,
+        terms: &Campaign,
+        scratch: &Scratch,
+    ) -> Option<HeldOffer> {
         if terms.hold == Hold::No || !self.may_price() {
             return None;
         }
@@ -136,7 +146,7 @@ impl Place<'_> {
             let ttl_ms = i64::from(offers[held.offer.index()].ttl_secs) * 1_000;
             held.campaign == campaign
                 && (held.at_ms..held.at_ms.saturating_add(ttl_ms)).contains(&self.now_ms)
-                && self.offer_loss(terms, held.offer).is_none()
+                && self.may_give(terms, held.offer, scratch)
         };
         self.admitted.held().iter().filter(holds).max_by_key(|held| held.at_ms).copied()
     }

@@ -4,7 +4,7 @@
 //! speaks. Cost: one scan over the placement's matching rules per class, no allocation.
 
 use tessera_wire::catalog::{
-    Catalog, CreativeId, FieldKind, PlacementId, Template, TemplateId, VariantShows,
+    Catalog, CreativeId, FieldKind, FlightId, PlacementId, Template, TemplateId, VariantShows,
 };
 use tessera_wire::event::{Arm, ArmChoice, Exposure, Mode, Tier};
 use tessera_wire::program::{Action, Program, Rule, RuleClass, RuleId};
@@ -12,7 +12,6 @@ use tessera_wire::program::{Action, Program, Rule, RuleClass, RuleId};
 use crate::admit::Admitted;
 use crate::compose::Given;
 use crate::decide::{Ad, Loss};
-use crate::eligibility::loss_of;
 use crate::experiment::{Assignment, is_held_out_of_all};
 use crate::hash::draw;
 use crate::limits::ADS_PER_DECISION_MAX;
@@ -45,9 +44,9 @@ pub(crate) struct Candidate {
 
 /// What a candidate comes to for this visitor: itself, its campaign's control, or a variant of an experiment.
 #[derive(Clone, Copy)]
-struct Shown {
-    template: TemplateId,
-    creative: Option<CreativeId>,
+pub(crate) struct Shown {
+    pub(crate) template: TemplateId,
+    pub(crate) creative: Option<CreativeId>,
     is_held_out: bool,
     /// Does it stand in for what the rule names?
     is_replaced: bool,
@@ -84,7 +83,7 @@ impl<'a> Place<'a> {
 }
 
 impl Place<'_> {
-    fn catalog(&self) -> &Catalog {
+    pub(crate) fn catalog(&self) -> &Catalog {
         self.snapshot.bundle().catalog()
     }
 
@@ -97,7 +96,8 @@ impl Place<'_> {
         let placement = self.snapshot.bundle().placement(self.request.slot).ok_or(Loss::UnknownSlot)?;
         let (first_ad, first_note) = (scratch.ads.len(), scratch.notes.len());
         scratch.pins.clear();
-        let offer = self.first_offer(placement, scratch, |_| true);
+        let offer =
+            self.first_offer(placement, scratch, |offer| self.offer_loss(offer, &scratch.ads).is_none());
         let walk = Walk { placement, offer, first_note };
         let mut loss = self.fill_from_rules(&walk, false, scratch)?;
         if scratch.ads.len() == first_ad {
@@ -140,10 +140,12 @@ impl Place<'_> {
                     return if scratch.ads.len() == first_ad { Err(Loss::Suppressed) } else { Ok(loss) };
                 }
                 let Some(candidate) = self.candidate(effect.number, effect.action) else { continue };
-                match self.loss_of(candidate, rule.class, &scratch.ads[first_ad..]) {
-                    Some(reason) => loss = loss.or(Some(reason)),
-                    None if scratch.ads.len() == ADS_PER_DECISION_MAX => return self.full(first_ad, scratch),
-                    None => self.push(walk, (candidate, effect.choice), rule, scratch),
+                match self.contend(candidate, rule.class, first_ad, &scratch.ads) {
+                    Err(reason) => loss = loss.or(Some(reason)),
+                    Ok(_) if scratch.ads.len() == ADS_PER_DECISION_MAX => {
+                        return self.full(first_ad, scratch);
+                    }
+                    Ok(flight) => self.push(walk, (candidate, effect.choice), flight, rule, scratch),
                 }
             }
         }
@@ -174,7 +176,7 @@ impl Place<'_> {
 
     /// The holdout sees the control and experiments their variants; fallback rules are nobody's experiment. An error when
     /// the visitor is to see nothing of the campaign.
-    fn shown(&self, candidate: Candidate, class: RuleClass) -> Result<Shown, Loss> {
+    pub(crate) fn shown(&self, candidate: Candidate, class: RuleClass) -> Result<Shown, Loss> {
         let Candidate { template, creative, .. } = candidate;
         let itself = Shown { template, creative, is_held_out: false, is_replaced: false, exposure: None };
         if class == RuleClass::Fallback {
@@ -212,33 +214,11 @@ impl Place<'_> {
         self.shown(candidate, class).ok()?.exposure
     }
 
-    /// Why this candidate cannot be shown here and now, if so. What would really be shown must fit, too: the control of
-    /// a campaign may have another size than the template it stands in for.
-    pub(crate) fn ineligibility(&self, candidate: Candidate, class: RuleClass) -> Option<Loss> {
-        let loss = |template: TemplateId| {
-            let catalog = self.catalog();
-            loss_of(catalog, &catalog.templates[template.index()], self.request, self.now_ms)
-        };
-        loss(candidate.template).or_else(|| match self.shown(candidate, class) {
-            Ok(shown) => loss(shown.template),
-            Err(loss) => Some(loss),
-        })
-    }
-
-    /// A campaign shows at most once per placement, so that several ads differ.
-    fn loss_of(&self, candidate: Candidate, class: RuleClass, earlier: &[Ad]) -> Option<Loss> {
-        let templates = &self.catalog().templates;
-        let campaign = templates[candidate.template.index()].campaign;
-        if earlier.iter().any(|ad| templates[ad.template.index()].campaign == campaign) {
-            return Some(Loss::LowerPriority);
-        }
-        self.ineligibility(candidate, class)
-    }
-
     fn push(
         &self,
         walk: &Walk,
         (candidate, shown_by): (Candidate, Option<ArmChoice>),
+        flight: FlightId,
         rule: &Rule,
         scratch: &mut Scratch,
     ) {
@@ -266,6 +246,7 @@ impl Place<'_> {
         scratch.ads.push(Ad {
             placement: walk.placement,
             template,
+            flight: Some(flight),
             combination: choice.combination,
             creative,
             offer: offer.map(|offer| offer.offer),
@@ -291,10 +272,14 @@ impl Place<'_> {
             return Err(Loss::TooManyAds);
         }
         let creative = &catalog.creatives[house.index()];
+        if !self.is_switched_on(creative.template, Some(house)) {
+            return Err(Loss::KillSwitch);
+        }
         let context = self.context(&catalog.templates[creative.template.index()], scratch);
         scratch.ads.push(Ad {
             placement,
             template: creative.template,
+            flight: None,
             combination: creative.combination,
             creative: Some(house),
             offer: None,

@@ -28,6 +28,11 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// The ads of the last decision that was made in it.
+    pub fn ads(&self) -> &[Ad] {
+        &self.ads
+    }
+
     /// Scratch for decisions from bundles like this one.
     pub fn new(program: &VerifiedProgram) -> Scratch {
         Scratch {

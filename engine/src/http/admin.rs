@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
+use crate::budget::Books;
 use crate::counters::{Shard, family, line, render, single};
 use crate::journal::JournalCounters;
 use crate::server::now_ms;
@@ -24,6 +25,7 @@ pub(crate) struct AdminState {
     pub(crate) journal: Arc<JournalCounters>,
     pub(crate) watch: Arc<WatchCounters>,
     pub(crate) users: Arc<UserStore>,
+    pub(crate) books: Arc<Books>,
     pub(crate) more: Arc<dyn Fn(&mut String) + Send + Sync>,
 }
 
@@ -58,6 +60,7 @@ impl AdminState {
         self.render_journal(&mut out);
         self.watch.render(&mut out);
         self.users.render(&mut out);
+        self.books.render(&mut out);
         (self.more)(&mut out);
         out
     }
@@ -72,6 +75,16 @@ impl AdminState {
             &format!("bundle_info{{version=\"{}\",hash=\"{hash}\"}}", snapshot.bundle().generation()),
             1,
         );
+        family(
+            out,
+            "switched_off",
+            "gauge",
+            "What kill switches hold back, and names that the bundle does not have.",
+        );
+        let what = ["everything", "campaigns", "templates", "creatives", "unknown"];
+        for (what, count) in what.into_iter().zip(snapshot.switches().counts()) {
+            line(out, &format!("switched_off{{what=\"{what}\"}}"), count as u64);
+        }
         family(out, "posterior_generation", "gauge", "Generation of the live posterior table.");
         line(out, "posterior_generation", snapshot.posterior_generation());
         if snapshot.posterior_made_at_ms() > 0 {

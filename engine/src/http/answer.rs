@@ -157,8 +157,8 @@ impl Answer<'_> {
         json.open(b'{');
         json.number_field("id", number);
         json.field("campaign_id", catalog.str(campaign.id));
-        if let Some(flight) = running_flight(catalog, template, self.now_ms) {
-            json.field("flight_id", flight);
+        if let Some(flight) = ad.flight {
+            json.field("flight_id", catalog.str(catalog.flights[flight.index()].id));
         }
         json.field("creative_id", catalog.str(creative));
         if campaign.advertiser.len > 0 {
@@ -236,13 +236,6 @@ const fn reason_code(ad: &Ad) -> &'static str {
         Arm::Fixed => "rule",
         Arm::House => "house",
     }
-}
-
-/// The flight of the template's campaign that runs now.
-fn running_flight<'a>(catalog: &'a Catalog, template: &Template, now_ms: i64) -> Option<&'a str> {
-    let flights = catalog.campaigns[template.campaign.index()].flights.of(&catalog.flights);
-    let running = flights.iter().find(|flight| (flight.start_ms..flight.end_ms).contains(&now_ms));
-    running.map(|flight| catalog.str(flight.id))
 }
 
 /// The language that an ad speaks to this visitor.

@@ -11,7 +11,9 @@ use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, LocalTime};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_rulevm::Frame;
+use tessera_wire::catalog::Catalog;
 
+use crate::budget::WorkerFunds;
 use crate::counters::Shard;
 use crate::enrich::client_addr::{ClientAddrPolicy, truncate};
 use crate::enrich::device::{ClientHints, DeviceClassifier};
@@ -67,6 +69,7 @@ pub(crate) struct Memory {
     pub(crate) user: UserView,
     /// Addresses of one ad.
     pub(crate) urls: Cell<Vec<u8>>,
+    pub(crate) funds: WorkerFunds,
 }
 
 impl Memory {
@@ -78,7 +81,15 @@ impl Memory {
             devices: DeviceCache::default(),
             user: UserView::default(),
             urls: Cell::default(),
+            funds: WorkerFunds::default(),
         }
+    }
+
+    /// Pays for the ads of the last decision, unless they are free.
+    pub(crate) fn charge_unless(&mut self, is_free: bool, catalog: &Catalog) {
+        let Memory { funds, scratch, .. } = self;
+        let ads = if is_free { &[] } else { scratch.ads() };
+        ads.iter().for_each(|ad| funds.charge(catalog, ad));
     }
 }
 

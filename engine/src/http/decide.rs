@@ -9,10 +9,9 @@ use tessera_engine_core::consent::OwnConsent;
 use tessera_engine_core::decide::{Ad, Decision, Note, decide};
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::hash::sticky_key;
-use tessera_engine_core::signals::{
-    Behaviour, Device, LocalTime, Money, PlacementRequest, RawSignals, Value,
-};
+use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
+use tessera_engine_core::standing::Standing;
 use tessera_wire::event::{NONE, Remembered, Served};
 use tessera_wire::signal::Gates;
 
@@ -22,6 +21,7 @@ use super::answer::{Answer, language_of};
 use super::context::{Arrival, Enriched, Memory, Responder, Worker, languages};
 use super::notes::{first_of, notes_of};
 use super::problem::Problem;
+use super::remembered::{behaviour_of, midnight_ms, remembered_cart_value};
 use super::request::{self, DecideBody, FreeValues};
 use super::urls::{host_of, origin_of, path_of};
 use super::what_if;
@@ -119,6 +119,7 @@ impl Responder {
             self.authorize_explain(arrival)?;
         }
         let preview = self.preview(live, arrival, body)?;
+        memory.funds.refresh(live.budgets());
         let arrival = &what_if::at_time(arrival, body)?;
         let geography = self.geography.load();
         let enriched = self.enrich(arrival, &body.device, geography.as_deref());
@@ -150,8 +151,10 @@ impl Responder {
             preview: preview.as_ref(),
             ..self.raw_signals(body, &enriched, device, &context, &memory.user)
         };
-        let program = live.bundle().program();
-        let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame);
+        let (program, funds) = (live.bundle().program(), memory.funds.all());
+        let standing = Standing { funds, switches: Some(live.switches()) };
+        let admitted = admit(program, &raw, &placements, &outcome, arrival.now_ms, &mut memory.frame)
+            .with_standing(standing);
         let explanation =
             body.options.explain.then(|| explain(live, &admitted, arrival.now_ms, seed, &mut memory.scratch));
         let decision = decide(live, &admitted, arrival.now_ms, seed, &mut memory.scratch);
@@ -172,7 +175,10 @@ impl Responder {
             urls: &memory.urls,
         };
         take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
-        Ok(Summary::of(&decision, admitted.mode()))
+        let summary = Summary::of(&decision, admitted.mode());
+        let is_free = is_what_if || body.options.test || preview.is_some();
+        memory.charge_unless(is_free, live.bundle().catalog());
+        Ok(summary)
     }
 
     /// Is the caller's key this one? What is compared are hashes, in constant time.
@@ -257,35 +263,6 @@ impl Decided<'_> {
         let may_hold = admitted.gates().covers(Gates::STORE_ACCESS.or(Gates::ADS_PERSONALIZE));
         Shown { served, ad, counted_subject: self.counted_subject, may_hold }
     }
-}
-
-/// The visitor's last local midnight, UTC where the place is not known. Unix milliseconds.
-fn midnight_ms(now_ms: i64, local_time: Option<LocalTime>) -> i64 {
-    const MINUTE_MS: i64 = 60_000;
-    let minutes = match local_time {
-        Some(time) => i64::from(time.hour) * 60 + i64::from(time.minute),
-        None => now_ms.div_euclid(MINUTE_MS).rem_euclid(24 * 60),
-    };
-    (now_ms.div_euclid(MINUTE_MS) - minutes) * MINUTE_MS
-}
-
-fn behaviour_of(user: &UserView, now_ms: i64) -> Behaviour<'_> {
-    let ms = |secs: u32| (secs > 0).then(|| i64::from(secs) * 1_000);
-    Behaviour {
-        cart_abandoned_ms: user.cart_abandoned_ms(now_ms),
-        product_viewed_ms: ms(user.recency.product_viewed_secs),
-        searched_ms: ms(user.recency.searched_secs),
-        price_dropped_ms: ms(user.recency.price_dropped_secs),
-        purchased_ms: ms(user.recency.purchased_secs),
-        purchases: user.purchases,
-        last_viewed: Some(user.last_viewed.as_str()).filter(|product| !product.is_empty()),
-    }
-}
-
-fn remembered_cart_value(user: &UserView) -> Option<Money<'_>> {
-    let cart = user.cart.as_ref()?;
-    let currency = std::str::from_utf8(&cart.currency).ok().filter(|_| cart.currency != [0; 3])?;
-    Some(Money { micros: cart.value_micros, currency })
 }
 
 /// What the counters want to know of a decision.
@@ -385,6 +362,10 @@ fn served(
         posterior_generation: snapshot.posterior_generation(),
         placement: ad.placement.0,
         campaign: template.campaign.0,
+        flight: ad.flight.map_or(NONE, |flight| flight.0),
+        cpm_micros: ad
+            .flight
+            .map_or(0, |flight| snapshot.bundle().catalog().flights[flight.index()].cpm_micros),
         template: ad.template.0,
         combination: ad.combination,
         offer: ad.offer.map_or(NONE, |offer| offer.0),

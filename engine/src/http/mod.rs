@@ -21,6 +21,7 @@ mod json;
 mod notes;
 mod preview;
 pub(crate) mod problem;
+mod remembered;
 pub(crate) mod request;
 pub(crate) mod router;
 #[cfg(test)]

@@ -259,6 +259,8 @@ mod tests {
             posterior_generation: 0,
             placement: 0,
             campaign: 0,
+            flight: 0,
+            cpm_micros: 0,
             template: 0,
             combination: 0,
             offer: 0,

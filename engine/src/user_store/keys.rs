@@ -71,6 +71,8 @@ pub(super) struct PlannedFeature {
 #[derive(Debug, Default)]
 pub struct CountPlan {
     pub(super) features: Vec<PlannedFeature>,
+    /// Features by key, sorted: which of them one counted event adds to.
+    by_key: Vec<(CountKey, u16)>,
     /// Do rules read the cart, the last product and the like?
     pub(super) reads_behaviour: bool,
     impressions: AdKeys,
@@ -94,6 +96,7 @@ struct AdKeys {
     creatives: HashMap<u32, CountKey>,
     offers: HashMap<u32, CountKey>,
     rules: HashMap<u32, CountKey>,
+    flights: HashMap<u32, CountKey>,
 }
 
 impl CountPlan {
@@ -109,6 +112,9 @@ impl CountPlan {
                 plan.want(feature, key, source);
             }
         }
+        let keyed = plan.features.iter().zip(0u16..);
+        plan.by_key = keyed.filter_map(|(feature, number)| Some((feature.key?, number))).collect();
+        plan.by_key.sort_unstable();
         plan
     }
 
@@ -166,6 +172,7 @@ impl CountPlan {
             FeatureSubject::Template(id) => drop(keys.templates.insert(id.0, key)),
             FeatureSubject::Creative(id) => drop(keys.creatives.insert(id.0, key)),
             FeatureSubject::Offer(id) => drop(keys.offers.insert(id.0, key)),
+            FeatureSubject::Flight(id) => drop(keys.flights.insert(id.0, key)),
             FeatureSubject::Rule(index) => {
                 // The name counts, because indices move: a bundle may have no rule of this name any more.
                 let is_named = |index: u32| {
@@ -176,6 +183,13 @@ impl CountPlan {
                 }
             }
         }
+    }
+
+    /// The features that an event of this key adds to.
+    pub(super) fn features_of(&self, key: CountKey) -> impl Iterator<Item = usize> {
+        let first = self.by_key.partition_point(|(other, _)| *other < key);
+        let own = self.by_key[first..].iter().take_while(move |(other, _)| *other == key);
+        own.map(|(_, feature)| usize::from(*feature))
     }
 
     /// Must a visitor's state be looked up at all?
@@ -201,7 +215,8 @@ impl CountPlan {
 
 impl AdKeys {
     fn is_empty(&self) -> bool {
-        let lists = [&self.campaigns, &self.templates, &self.creatives, &self.offers, &self.rules];
+        let AdKeys { campaigns, templates, creatives, offers, rules, flights, .. } = self;
+        let lists = [campaigns, templates, creatives, offers, rules, flights];
         self.any.is_none() && lists.into_iter().all(HashMap::is_empty)
     }
 
@@ -215,6 +230,7 @@ impl AdKeys {
             find(&self.creatives, ad.creative.map(|creative| creative.0)),
             find(&self.offers, ad.offer.map(|offer| offer.0)),
             find(&self.rules, ad.rule),
+            find(&self.flights, ad.flight.map(|flight| flight.0)),
         ];
         keys.into_iter().flatten().for_each(count);
     }
@@ -233,6 +249,7 @@ fn key_text(feature: &Feature) -> String {
         FeatureSubject::Creative(_) => "creative",
         FeatureSubject::Offer(_) => "offer",
         FeatureSubject::Rule(_) => "rule",
+        FeatureSubject::Flight(_) => "flight",
     };
     format!("{event}/{subject}/{}", feature.subject_id)
 }

@@ -5,7 +5,7 @@
 //! be written or read is the caller's question to the consent gates; nothing here looks at consent.
 //!
 //! Cost: reading is one look-up under a shard's read lock, held while a few fields are copied and at most
-//! [`STAMPS_PER_VISITOR_MAX`](crate::limits::STAMPS_PER_VISITOR_MAX) stamps are scanned per feature. There are
+//! [`STAMPS_PER_VISITOR_MAX`](crate::limits::STAMPS_PER_VISITOR_MAX) stamps are scanned once. There are
 //! a thousand shards, so that neither writers nor the sweep are in anybody's way.
 //! Not here: what is counted (`keys`), saving and restoring (`persist`).
 
@@ -160,20 +160,21 @@ impl UserStore {
         view.clear();
         let user = self.users.get(&subject);
         let now_secs = secs(now_ms);
-        view.features.extend(plan.features.iter().map(|feature| {
-            let since = match feature.window {
-                // An event in the instant of midnight is today's.
-                Window::Today => secs(midnight_ms).saturating_sub(1),
-                Window::LastMs(window_ms) => secs(now_ms.saturating_sub(window_ms)),
-            };
-            let key = feature.key?;
-            Some(user.as_ref().map_or(0, |user| user.count_since(key, since, now_secs)))
-        }));
-        if let Some(user) = user.as_ref().filter(|_| plan.has_promises()) {
-            view.held.extend(user.stamps.iter().filter_map(|stamp| {
-                let (campaign, offer) = plan.promise(stamp.key)?;
-                Some(HeldOffer { campaign, offer, at_ms: i64::from(stamp.at_secs) * 1_000 })
-            }));
+        view.features.extend(plan.features.iter().map(|feature| feature.key.map(|_| 0)));
+        for stamp in user.iter().flat_map(|user| &user.stamps) {
+            for feature in plan.features_of(stamp.key) {
+                let since = match plan.features[feature].window {
+                    // An event in the instant of midnight is today's.
+                    Window::Today => secs(midnight_ms).saturating_sub(1),
+                    Window::LastMs(window_ms) => secs(now_ms.saturating_sub(window_ms)),
+                };
+                // A window leaves its first instant out, and the future does not count.
+                let is_within = stamp.at_secs > since && stamp.at_secs <= now_secs;
+                view.features[feature] = view.features[feature].map(|count| count + u32::from(is_within));
+            }
+            if let Some((campaign, offer)) = plan.promise(stamp.key) {
+                view.held.push(HeldOffer { campaign, offer, at_ms: i64::from(stamp.at_secs) * 1_000 });
+            }
         }
         let Some(user) = user.filter(|_| plan.reads_behaviour) else { return };
         view.cart = user.cart.as_deref().copied();

@@ -155,7 +155,8 @@ impl UserState {
         is_full
     }
 
-    /// Counted events of `key` after `since_secs` (exclusive) and not after `now_secs`.
+    /// Counted events of `key` after `since_secs` (exclusive) and not after `now_secs`: how counts are defined.
+    #[cfg(test)]
     pub(super) fn count_since(&self, key: CountKey, since_secs: u32, now_secs: u32) -> u32 {
         let is_counted =
             |stamp: &&Stamp| (stamp.key == key) & (stamp.at_secs > since_secs) & (stamp.at_secs <= now_secs);
@@ -164,14 +165,19 @@ impl UserState {
 
     /// Bytes on the heap and in the map's slot.
     pub(super) fn bytes(&self) -> usize {
-        /// A slot of the map with its share of empty ones, and the allocator's own bytes.
+        /// A slot of the map with its share of empty ones: half of a slot's bytes on average.
         const SLOT: usize = 64;
-        let cart = if self.cart.is_some() { size_of::<Cart>() + 8 } else { 0 };
-        SLOT + size_of::<UserState>()
+        let cart = if self.cart.is_some() { heap(size_of::<Cart>()) } else { 0 };
+        SLOT + heap(size_of::<UserState>())
             + cart
-            + self.last_viewed.len()
-            + self.stamps.capacity() * size_of::<Stamp>()
+            + heap(self.last_viewed.len())
+            + heap(self.stamps.capacity() * size_of::<Stamp>())
     }
+}
+
+/// What the allocator takes for a piece of this size: whole sixteens with eight bytes of its own, 32 at least.
+fn heap(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16).max(32) }
 }
 
 fn later(time: &mut u32, at_secs: u32) {

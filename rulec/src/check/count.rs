@@ -3,7 +3,6 @@
 //! Equal counts are one feature, whoever asks. A feature's time buckets are fine enough that a count is off by less than a
 //! twenty-fourth of its window, and no finer than a minute.
 
-use tessera_rulevm::limits::FEATURES_MAX;
 use tessera_wire::catalog::{CampaignId, CreativeId, OfferId, TemplateId};
 use tessera_wire::program::{BucketKey, Feature, FeatureEvent, FeatureSubject, Origin, Window};
 use tessera_wire::signal::{Gates, NUMBER_SCALE};
@@ -15,7 +14,7 @@ use crate::ast::{Bucket, Cap, Count, CountWindow, CountedEvent, CountedSubject, 
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::hir::{Condition, Type};
-use crate::limits::{COUNT_BUCKET_MS_MIN, COUNT_WINDOW_MS_MAX};
+use crate::limits::{COUNT_BUCKET_MS_MIN, COUNT_WINDOW_MS_MAX, COUNTS_MAX};
 use crate::print;
 
 /// Widths of time buckets, each a multiple of the one before or nearly so, so that few widths serve all windows.
@@ -149,11 +148,10 @@ impl Checker<'_> {
         if let Some(id) = self.vocabulary.find(&name) {
             return Some(id);
         }
-        if self.features.len() == FEATURES_MAX {
+        if self.features.len() == COUNTS_MAX {
             if !self.has_too_many_features {
                 self.has_too_many_features = true;
-                let message =
-                    format!("rules make the engine count more than {FEATURES_MAX} different things");
+                let message = format!("rules make the engine count more than {COUNTS_MAX} different things");
                 self.sink.push(Diagnostic::new(Code::E080, place, message));
             }
             return None;

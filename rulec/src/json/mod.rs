@@ -141,6 +141,7 @@ impl Criteria {
             offers: all,
             assets: all,
             campaigns: all,
+            flights: all,
         };
         match VerifiedProgram::verify(program, bounds) {
             Ok(verified) => Ok(CompiledSegment {

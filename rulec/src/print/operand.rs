@@ -19,6 +19,7 @@ pub(crate) fn count(feature: &Feature) -> String {
         FeatureSubject::Creative(_) => "creative",
         FeatureSubject::Offer(_) => "offer",
         FeatureSubject::Rule(_) => "rule",
+        FeatureSubject::Flight(_) => "flight",
     };
     let subject =
         if what.is_empty() { String::new() } else { format!(" of {what} {}", quoted(&feature.subject_id)) };

@@ -13,7 +13,6 @@ use tessera_wire::program::{
 
 use crate::frame::Frame;
 use crate::index::first_segment;
-use crate::mask::EligibilityMask;
 use crate::verify::VerifiedProgram;
 
 /// Working memory and result of [`evaluate`]. Caller-owned and reusable with any program.
@@ -120,13 +119,6 @@ impl Scratch {
         let mut words = words.iter();
         let mask = u64::MAX << (range.start.min(end) % 64);
         TrueRules { word: words.next().map_or(0, |word| word & mask), first: first * 64, words, end }
-    }
-
-    /// Takes the results of rules away that may not speak. The next evaluation starts afresh.
-    pub fn retain(&mut self, mask: &EligibilityMask) {
-        let words = (self.rules as usize).div_ceil(64);
-        let masks = mask.bits.iter().copied().chain(std::iter::repeat(0));
-        self.results.iter_mut().take(words).zip(masks).for_each(|(word, mask)| *word &= mask);
     }
 
     /// Steps that the last evaluation took: never more than [`VerifiedProgram::work_max`]. A step is an entry of the

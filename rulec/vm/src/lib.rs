@@ -21,12 +21,10 @@ mod eval;
 mod frame;
 mod index;
 pub mod limits;
-mod mask;
 mod statistics;
 mod verify;
 
 pub use eval::{Scratch, TrueRules, Truth, evaluate, evaluate_by_code, literal_truth, literals_of};
 pub use frame::{Frame, canonical};
-pub use mask::EligibilityMask;
 pub use statistics::{AttributeStatistics, Statistics, StatisticsBuilder};
 pub use verify::{CatalogBounds, IndexSize, Part, VerifiedProgram, VerifyError, work_of};

@@ -12,8 +12,8 @@ pub const RULES_MAX: usize = 1 << 20;
 pub const SEGMENTS_MAX: usize = 1 << 16;
 /// Actions of one program.
 pub const ACTIONS_MAX: usize = 1 << 21;
-/// Features of one program. A visitor's state is searched once per feature and request.
-pub const FEATURES_MAX: usize = 256;
+/// Features of one program, caps of the catalog counted. A request takes a count of each: 32 KB of them at most.
+pub const FEATURES_MAX: usize = 4_096;
 /// Words that rules mention.
 pub const DICTIONARY_MAX: usize = 1 << 20;
 /// Bytes of one word; a longer text would never be typed by an author.

@@ -46,6 +46,8 @@ pub struct CatalogBounds {
     pub assets: u32,
     /// Campaigns.
     pub campaigns: u32,
+    /// Flights.
+    pub flights: u32,
 }
 
 /// A program that passed every check. Immutable.
@@ -233,6 +235,7 @@ fn check_features(program: &Program, bounds: CatalogBounds) -> Result<(), Verify
             FeatureSubject::Template(template) => (Part::Template, template.0 < bounds.templates),
             FeatureSubject::Creative(creative) => (Part::Creative, creative.0 < bounds.creatives),
             FeatureSubject::Offer(offer) => (Part::Offer, offer.0 < bounds.offers),
+            FeatureSubject::Flight(flight) => (Part::Flight, flight.0 < bounds.flights),
             // A rule is counted by its name; its source index is for readers.
             FeatureSubject::Rule(_) => (Part::Rule, !feature.subject_id.is_empty()),
         };

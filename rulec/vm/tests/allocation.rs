@@ -6,9 +6,7 @@ mod sample;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use tessera_rulevm::{
-    EligibilityMask, Frame, Scratch, VerifiedProgram, evaluate, evaluate_by_code, limits, work_of,
-};
+use tessera_rulevm::{Frame, Scratch, VerifiedProgram, evaluate, evaluate_by_code, limits, work_of};
 use tessera_wire::program::Rule;
 
 thread_local! {
@@ -74,7 +72,6 @@ fn a_scratch_that_has_seen_both_programs_stays_as_it_is() {
     source.work_max = work_of(&source);
     let large = VerifiedProgram::verify(source, sample::BOUNDS).unwrap();
     let (mut frame, mut scratch) = (Frame::new(&small), Scratch::default());
-    let mask = EligibilityMask::all(&large);
     let mut turn = || {
         for program in [&small, &large] {
             frame.reset(program, 0);
@@ -82,7 +79,6 @@ fn a_scratch_that_has_seen_both_programs_stays_as_it_is() {
             sample::fill(program, &mut frame);
             evaluate_by_code(program, &frame, &mut scratch);
             evaluate(program, &frame, &mut scratch);
-            scratch.retain(&mask);
             std::hint::black_box(scratch.true_rules(0..u32::MAX).count());
         }
     };

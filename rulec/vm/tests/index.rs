@@ -7,8 +7,8 @@
 
 use proptest::prelude::*;
 use tessera_rulevm::{
-    AttributeStatistics, CatalogBounds, EligibilityMask, Frame, Scratch, Statistics, StatisticsBuilder,
-    VerifiedProgram, evaluate, evaluate_by_code, work_of,
+    AttributeStatistics, CatalogBounds, Frame, Scratch, Statistics, StatisticsBuilder, VerifiedProgram,
+    evaluate, evaluate_by_code, work_of,
 };
 use tessera_wire::catalog::PlacementId;
 use tessera_wire::codec;
@@ -18,8 +18,15 @@ use tessera_wire::signal::{Gates, Kind};
 const KINDS: [Kind; 7] =
     [Kind::Text, Kind::Text, Kind::Set, Kind::Set, Kind::Number, Kind::Time, Kind::Version];
 const WORDS: u32 = 24;
-const BOUNDS: CatalogBounds =
-    CatalogBounds { placements: 3, templates: 0, creatives: 0, offers: 0, assets: 0, campaigns: 0 };
+const BOUNDS: CatalogBounds = CatalogBounds {
+    placements: 3,
+    templates: 0,
+    creatives: 0,
+    offers: 0,
+    assets: 0,
+    campaigns: 0,
+    flights: 0,
+};
 const POLARITIES: [Polarity; 4] =
     [Polarity::Holds, Polarity::Fails, Polarity::Possibly, Polarity::NotDefinitely];
 
@@ -339,30 +346,6 @@ proptest! {
         visitors in proptest::collection::vec(visitor(), 1..6),
     ) {
         check(program, &statistics, &visitors)?;
-    }
-
-    #[test]
-    fn a_mask_takes_rules_away_and_nothing_else(
-        program in tame_program(),
-        visitor in visitor(),
-        held_back in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
-    ) {
-        let program = VerifiedProgram::verify(program, BOUNDS).unwrap();
-        let (mut frame, mut scratch) = (Frame::new(&program), Scratch::new(&program));
-        fill(&mut frame, &program, &visitor);
-        evaluate(&program, &frame, &mut scratch);
-        let (mut expected, segments) = results(&program, &scratch);
-        let mut mask = EligibilityMask::all(&program);
-        for rule in held_back {
-            let rule = rule.index(expected.len());
-            mask.set(RuleId(rule as u32), false);
-            expected[rule] = false;
-            prop_assert!(!mask.is_eligible(RuleId(rule as u32)));
-        }
-        scratch.retain(&mask);
-        let winner = expected.iter().position(|is_true| *is_true).map(|rule| RuleId(rule as u32));
-        prop_assert_eq!(results(&program, &scratch), (expected, segments));
-        prop_assert_eq!(scratch.next_true_rule(0..u32::MAX), winner);
     }
 }
 

@@ -13,6 +13,9 @@ use tessera_engine_core::consent::{DefaultRegime, GpcScope, Policy};
 use super::ConfigError;
 use super::resolve::Resolved;
 
+/// Kill switches, in the data directory.
+const SWITCHES_FILE: &str = "switches.json";
+
 /// Everything that can be configured.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -96,6 +99,11 @@ impl Config {
         self.data_dir.join("analytics.sqlite")
     }
 
+    /// The kill switches.
+    pub(crate) fn switches_path(&self) -> PathBuf {
+        self.data_dir.join(SWITCHES_FILE)
+    }
+
     /// The posterior table.
     pub(crate) fn posterior_path(&self) -> PathBuf {
         self.data_dir.join("posteriors.tspt")
@@ -122,8 +130,11 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
             bundle,
             posteriors: data_dir.join("posteriors.tspt"),
             geo: optional(resolved, "engine.geo_database").map(PathBuf::from),
+            switches: data_dir.join(SWITCHES_FILE),
         },
         journal_directory: data_dir.join("journal"),
+        budget_directory: data_dir.join("budgets"),
+        budget_share_ppm: read(resolved, "engine.budget_share", share_ppm)?,
         visitor_directory: data_dir.join("visitors"),
         journal_sync: read(resolved, "journal.fsync", sync)?,
         node: read(resolved, "engine.node", number::<u16>)?,
@@ -186,6 +197,19 @@ fn public_url(text: &str) -> Result<String, &'static str> {
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, &'static str> {
     text.parse().map_err(|_| "write a whole number from 0 to 65535")
+}
+
+/// `100%` or `33.3%`, with at most four decimals, as parts per million.
+fn share_ppm(text: &str) -> Result<u32, &'static str> {
+    const HELP: &str = "write a percentage above 0% and up to 100%, such as 50% or 33.3%";
+    let (whole, fraction) =
+        text.strip_suffix('%').map(|number| number.split_once('.').unwrap_or((number, ""))).ok_or(HELP)?;
+    let is_number = whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    if !is_number || fraction.len() > 4 {
+        return Err(HELP);
+    }
+    let ppm: u32 = format!("{whole}{fraction:0<4}").parse().map_err(|_| HELP)?;
+    Some(ppm).filter(|ppm| (1..=1_000_000).contains(ppm)).ok_or(HELP)
 }
 
 /// A whole number of megabytes or gigabytes, decimal.
@@ -278,6 +302,12 @@ mod tests {
         let config = checked(&[("engine.public_url", "https://ads.example/t/")]).unwrap();
         assert_eq!(config.engine.settings.public_url, "https://ads.example/t");
         assert!(checked(&[("engine.trusted_proxies", "10.0.0.0/33")]).is_err());
+        for (share, ppm) in [("100%", Ok(1_000_000)), ("33.3%", Ok(333_000)), ("0.0001%", Ok(1))] {
+            assert_eq!(share_ppm(share), ppm);
+        }
+        for share in ["0%", "101%", "-1%", "50", "%", "1.23456%", "99999999999%"] {
+            assert!(share_ppm(share).is_err(), "{share}");
+        }
     }
 
     #[test]

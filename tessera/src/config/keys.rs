@@ -26,7 +26,7 @@ const fn key(
 }
 
 /// All settings, by section.
-pub(crate) const KEYS: [Key; 23] = [
+pub(crate) const KEYS: [Key; 24] = [
     key(
         "paths.data_dir",
         "./tessera-data",
@@ -77,6 +77,12 @@ pub(crate) const KEYS: [Key; 23] = [
         "256MB",
         None,
         "memory for what is remembered of visitors, such as 512MB or 4GB",
+    ),
+    key(
+        "engine.budget_share",
+        "100%",
+        None,
+        "part of every budget that this engine may spend; the shares of all engines add up to 100%",
     ),
     key("admin.listen", "127.0.0.1:9090", Some("--admin-listen"), "address of health and metrics"),
     key(

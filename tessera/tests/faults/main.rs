@@ -15,6 +15,7 @@ mod support;
 
 mod bad_files;
 mod bad_requests;
+mod eligibility;
 mod full_disk;
 mod kill;
 mod learning;

@@ -1,20 +1,20 @@
 //! Measurements that are written down, with the machine, the commit and the commands that made them.
 //!
 //! [`decide_http`] measures the engine beside the bare server, alternating, so that a machine that slows down slows both;
-//! [`columnar()`] and [`rules()`] write down what a bench prints.
+//! [`printed()`] and [`rules()`] write down what a bench prints.
 //! Guarantees: every wait is bounded, every server is stopped on every path, and a round with a failed request is an error
 //! instead of a number.
 //!
 //! Not here: the benches themselves (`benches/`).
 
-mod columnar;
 mod machine;
 mod page;
+mod printed;
 mod rules;
 mod server;
 mod wrk;
 
-pub use columnar::columnar;
+pub use printed::{PRINTED, printed};
 pub use rules::rules;
 
 use std::net::SocketAddr;

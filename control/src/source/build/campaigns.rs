@@ -1,8 +1,8 @@
 //! Campaigns with their flights, and placements.
 
-use tessera_wire::catalog::{Campaign, CreativeId, Flight, Placement};
-use tessera_wire::limits::CLICK_TARGET_BYTES_MAX;
-use tessera_wire::program::Span;
+use tessera_wire::catalog::{Campaign, CampaignId, CreativeId, Flight, FlightId, Placement};
+use tessera_wire::limits::{CLICK_TARGET_BYTES_MAX, CPM_MAX};
+use tessera_wire::program::{FeatureSubject, Span};
 
 use super::Builder;
 use crate::source::problem::{CatalogCode, Problem};
@@ -29,6 +29,9 @@ impl Builder<'_> {
         self.check_control(raw);
         let flights = self.add_flights(raw);
         let terms = self.terms(raw, compiled);
+        let budgets = self.add_campaign_budgets(raw, flights);
+        let subject = FeatureSubject::Campaign(CampaignId(self.catalog.campaigns.len() as u32));
+        let caps = self.add_caps(&raw.id, subject, &raw.caps);
         let experiments = self.add_experiments(raw);
         let salt = format!("holdout:{}", raw.id.get_ref());
         let campaign = Campaign {
@@ -44,6 +47,8 @@ impl Builder<'_> {
             holdout_ppm,
             holdout_salt: self.text(&salt),
             control: control.map(CreativeId),
+            caps,
+            budgets,
             experiments,
         };
         self.catalog.campaigns.push(campaign);
@@ -75,12 +80,12 @@ impl Builder<'_> {
         let raw = self.raw;
         let first = self.catalog.flights.len() as u32;
         for flight in raw.flight.iter().filter(|flight| flight.campaign.get_ref() == campaign.id.get_ref()) {
-            self.add_flight(flight);
+            self.add_flight(flight, campaign);
         }
         Span { first, len: self.catalog.flights.len() as u32 - first }
     }
 
-    fn add_flight(&mut self, raw: &RawFlight) {
+    fn add_flight(&mut self, raw: &RawFlight, campaign: &RawCampaign) {
         let start_ms = self.read(&raw.start, value::instant);
         let end_ms = self.read(&raw.end, value::instant);
         if start_ms >= end_ms {
@@ -88,7 +93,11 @@ impl Builder<'_> {
             self.problem(Problem::catalog(CatalogCode::Inconsistent, raw.end.span(), message));
         }
         let id = self.text(raw.id.get_ref());
-        self.catalog.flights.push(Flight { id, start_ms, end_ms });
+        let subject = FeatureSubject::Flight(FlightId(self.catalog.flights.len() as u32));
+        let caps = self.add_caps(&raw.id, subject, &raw.caps);
+        let cpm_micros = raw.price.as_ref().map_or(0, |price| self.amount(price, CPM_MAX));
+        let budgets = self.add_flight_budgets(raw, campaign, (start_ms, end_ms));
+        self.catalog.flights.push(Flight { id, start_ms, end_ms, caps, budgets, cpm_micros });
     }
 
     pub(super) fn add_placement(&mut self, raw: &RawPlacement) {

@@ -2,6 +2,7 @@
 
 use rulec::OfferName;
 use tessera_wire::catalog::{Hold, MinMargin, Offer, OfferId, OfferKind};
+use tessera_wire::program::Span;
 use tessera_wire::signal::{Kind, NUMBER_SCALE};
 
 use super::Builder;
@@ -45,8 +46,14 @@ impl Builder<'_> {
         };
         let ttl_secs =
             raw.valid_for.as_ref().map_or(OFFER_TTL_SECS, |valid_for| self.read(valid_for, value::seconds));
-        let offer =
-            Offer { id: self.text(raw.id.get_ref()), kind, value, code: self.text(&raw.code), ttl_secs };
+        let offer = Offer {
+            id: self.text(raw.id.get_ref()),
+            kind,
+            value,
+            code: self.text(&raw.code),
+            ttl_secs,
+            caps: Span::default(),
+        };
         self.catalog.offers.push(offer);
         OfferName { id: raw.id.get_ref().clone(), kind, value }
     }

@@ -2,13 +2,13 @@
 
 use tessera_engine_core::limits::{EXCLUDING_COMBINATIONS_MAX, EXCLUSIONS_PER_TEMPLATE_MAX};
 use tessera_wire::catalog::{
-    AssetId, CampaignId, ContextField, Creative, FieldKind, Slot, Template, TemplateId,
+    AssetId, CampaignId, ContextField, Creative, CreativeId, FieldKind, Slot, Template, TemplateId,
 };
 use tessera_wire::event::BANDIT_PREFIX;
 use tessera_wire::limits::{
     COMBINATIONS_PER_TEMPLATE_MAX, CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX, SLOTS_PER_TEMPLATE_MAX,
 };
-use tessera_wire::program::{Program, SegmentId, Span, WordId};
+use tessera_wire::program::{FeatureSubject, Program, SegmentId, Span, WordId};
 use tessera_wire::signal::Kind;
 
 use super::Builder;
@@ -40,6 +40,8 @@ impl Builder<'_> {
             let problem = Problem::catalog(CatalogCode::TooMany, raw.id.span(), message);
             self.problem(problem.help(format!("at most {COMBINATIONS_PER_TEMPLATE_MAX} are allowed")));
         }
+        let subject = FeatureSubject::Template(TemplateId(self.catalog.templates.len() as u32));
+        let caps = self.add_caps(&raw.id, subject, &raw.caps);
         let template = Template {
             id: self.text(raw.id.get_ref()),
             campaign: CampaignId(campaign),
@@ -52,6 +54,7 @@ impl Builder<'_> {
             exclusions: self.add_exclusions(raw, slots, combinations),
             // Added when everything that they may refer to is there.
             contents: Span { first: 0, len: 0 },
+            caps,
         };
         self.catalog.templates.push(template);
     }
@@ -224,10 +227,13 @@ impl Builder<'_> {
         let template = self.find("template", &raw.template, &self.names.templates);
         let combination = template.map_or(0, |template| self.combination(raw, template));
         let id = self.text(raw.id.get_ref());
+        let subject = FeatureSubject::Creative(CreativeId(self.catalog.creatives.len() as u32));
+        let caps = self.add_caps(&raw.id, subject, &raw.caps);
         self.catalog.creatives.push(Creative {
             id,
             template: TemplateId(template.unwrap_or(0)),
             combination,
+            caps,
         });
     }
 

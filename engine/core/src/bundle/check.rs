@@ -4,14 +4,17 @@ use std::collections::HashSet;
 
 use tessera_rulevm::VerifiedProgram;
 use tessera_wire::catalog::{
-    Campaign, Catalog, ContextField, Creative, FieldKind, Offer, Placement, Template, Text,
+    Budget, BudgetUnit, Campaign, Catalog, ContextField, Creative, FieldKind, Offer, Placement, Template,
+    Text,
 };
 use tessera_wire::event::BANDIT_PREFIX;
 use tessera_wire::limits::{
-    CLICK_TARGET_BYTES_MAX, COMBINATIONS_PER_TEMPLATE_MAX, CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX,
-    SLOTS_PER_TEMPLATE_MAX,
+    BUDGET_MAX, CAP_COUNT_MAX, CAPS_PER_SUBJECT_MAX, CLICK_TARGET_BYTES_MAX, COMBINATIONS_PER_TEMPLATE_MAX,
+    CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX, CPM_MAX, SLOTS_PER_TEMPLATE_MAX,
 };
-use tessera_wire::program::Span;
+use tessera_wire::program::{FeatureEvent, Span};
+
+use tessera_wire::signal::NUMBER_SCALE;
 
 use super::LoadError;
 use crate::limits::{ASSETS_PER_TEMPLATE_MAX, EXCLUDING_COMBINATIONS_MAX, EXCLUSIONS_PER_TEMPLATE_MAX};
@@ -22,7 +25,21 @@ pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Res
     check_each("campaigns", &catalog.campaigns, |campaign| check_campaign(catalog, program, campaign))?;
     check_each("flights", &catalog.flights, |flight| {
         rule(text_fits(catalog, flight.id), "its id is outside the text")?;
-        rule(flight.start_ms < flight.end_ms, "it ends before it starts")
+        rule(flight.start_ms < flight.end_ms, "it ends before it starts")?;
+        check_caps(catalog, flight.caps)?;
+        rule((0..=CPM_MAX * NUMBER_SCALE).contains(&flight.cpm_micros), "its price is out of range")?;
+        rule(span_fits(flight.budgets, catalog.budgets.len()), "its budgets are outside the list")
+    })?;
+    check_each("budgets", &catalog.budgets, |budget| check_budget(catalog, budget))?;
+    let in_text = |text: &Text| rule(text_fits(catalog, *text), "it is outside the text");
+    check_each("currency", &[catalog.currency], in_text)?;
+    check_each("caps", &catalog.caps, |cap| {
+        let feature = program.program().features.get(usize::from(cap.feature));
+        rule(
+            feature.is_some_and(|one| one.event == FeatureEvent::Impression),
+            "nothing counts its impressions",
+        )?;
+        rule((1..=CAP_COUNT_MAX).contains(&cap.count), "its count is out of range")
     })?;
     check_each("slots", &catalog.slots, |slot| {
         rule(text_fits(catalog, slot.name), "its name is outside the text")?;
@@ -165,6 +182,23 @@ pub(super) fn span_fits(span: Span, len: usize) -> bool {
     (span.first as usize).checked_add(span.len as usize).is_some_and(|end| end <= len)
 }
 
+fn check_caps(catalog: &Catalog, caps: Span) -> Checked {
+    rule(span_fits(caps, catalog.caps.len()), "its caps are outside the list")?;
+    rule(caps.len as usize <= CAPS_PER_SUBJECT_MAX, "it has too many caps")
+}
+
+fn check_budget(catalog: &Catalog, budget: &Budget) -> Checked {
+    rule(text_fits(catalog, budget.id) && text_fits(catalog, budget.zone), "a text is outside the arena")?;
+    let unit = match budget.unit {
+        BudgetUnit::Money => NUMBER_SCALE,
+        BudgetUnit::Ads => 1,
+    };
+    let is_limit = |limit: i64| (0..=BUDGET_MAX * unit).contains(&limit);
+    rule(is_limit(budget.total) && is_limit(budget.daily), "a limit is out of range")?;
+    rule(budget.total > 0 || budget.daily > 0, "it limits nothing")?;
+    rule(budget.start_ms < budget.end_ms, "its time ends before it starts")
+}
+
 fn check_placement(catalog: &Catalog, placement: &Placement) -> Checked {
     rule(text_fits(catalog, placement.id), "its id is outside the text")?;
     rule(
@@ -178,6 +212,8 @@ fn check_campaign(catalog: &Catalog, program: &VerifiedProgram, campaign: &Campa
     rule(texts.iter().all(|text| text_fits(catalog, *text)), "a text is outside the arena")?;
     rule(campaign.landing_url.len as usize <= CLICK_TARGET_BYTES_MAX, "its landing url is too long")?;
     rule(span_fits(campaign.flights, catalog.flights.len()), "its flights are outside the list")?;
+    check_caps(catalog, campaign.caps)?;
+    rule(span_fits(campaign.budgets, catalog.budgets.len()), "its budgets are outside the list")?;
     rule(campaign.holdout_ppm <= 1_000_000, "its holdout is more than everyone")?;
     rule(
         campaign.holdout_ppm == 0 || campaign.control.is_some(),
@@ -211,6 +247,7 @@ fn check_template(catalog: &Catalog, template: &Template) -> Checked {
     rule(template.fields.len as usize <= CONTEXT_FIELDS_MAX, "it has too many context fields")?;
     rule(template.exploration_ppm <= 1_000_000, "it explores more than always")?;
     rule(!catalog.str(template.id).starts_with(BANDIT_PREFIX), "its id begins like a bandit's")?;
+    check_caps(catalog, template.caps)?;
     rule(span_fits(template.exclusions, catalog.exclusions.len()), "its exclusions are outside the list")?;
     rule(span_fits(template.contents, catalog.contents.len()), "its contents are outside the list")?;
     rule(template.exclusions.len as usize <= EXCLUSIONS_PER_TEMPLATE_MAX, "it has too many exclusions")?;
@@ -228,11 +265,13 @@ fn check_template(catalog: &Catalog, template: &Template) -> Checked {
 fn check_creative(catalog: &Catalog, creative: &Creative) -> Checked {
     rule(text_fits(catalog, creative.id), "its id is outside the text")?;
     let template = catalog.templates.get(creative.template.index()).ok_or("its template does not exist")?;
-    rule(creative.combination < template.combinations, "its combination does not exist")
+    rule(creative.combination < template.combinations, "its combination does not exist")?;
+    check_caps(catalog, creative.caps)
 }
 
 fn check_offer(catalog: &Catalog, offer: &Offer) -> Checked {
-    rule(text_fits(catalog, offer.id) && text_fits(catalog, offer.code), "a text is outside the arena")
+    rule(text_fits(catalog, offer.id) && text_fits(catalog, offer.code), "a text is outside the arena")?;
+    check_caps(catalog, offer.caps)
 }
 
 fn check_field(catalog: &Catalog, program: &VerifiedProgram, field: &ContextField) -> Checked {

@@ -13,8 +13,8 @@ use tessera_wire::posterior::{Layout, PosteriorTable, TemplateModel};
 use tessera_wire::signal::Gates;
 
 use super::NOW_MS;
-use super::experiments::{Assigned, Wishes};
-use super::world::{Act, Class, Cond, Field, PLACEMENTS, Rule, World};
+use super::experiments::{Assigned, StandIn, Wishes};
+use super::world::{Act, Cap, Class, Cond, Field, PLACEMENTS, Rule, World};
 
 /// A visitor to a made-up world: what is true of them, granted or not.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,52 @@ pub(crate) struct Visitor {
     /// Offers given before: campaign, offer, when.
     pub(crate) held: Vec<(usize, usize, i64)>,
     pub(crate) gates: Gates,
+    /// What says how often the visitor saw what; `None` when nobody can know.
+    pub(crate) seen: Option<u64>,
+    /// What says how much budgets have at hand.
+    pub(crate) purse: u64,
+    /// Text ids of what is switched off, `everything` among them.
+    pub(crate) off: Vec<String>,
     pub(crate) wishes: Wishes,
+}
+
+impl Visitor {
+    /// How often the visitor was shown the thing with this text id in the last so many hours.
+    pub(crate) fn impressions(&self, id: &str, hours: i64) -> Option<u32> {
+        let mixed = id.bytes().fold(hours as u64, |mixed, byte| mixed.wrapping_mul(257) ^ u64::from(byte));
+        self.seen.map(|seed| draw(seed, mixed) as u32 % 4)
+    }
+
+    /// What may be spent of the budget with this name, and by how many in a million.
+    pub(crate) fn funds(&self, id: &str) -> (i64, u32) {
+        let mixed = id.bytes().fold(7, |mixed: u64, byte| mixed.wrapping_mul(257) ^ u64::from(byte));
+        let word = draw(self.purse, mixed);
+        let ads = (word % 8) as i64 * if self.purse.is_multiple_of(2) { 1 } else { 1_000 };
+        let entry = [0, 1_000_000, 1_000_000, 500_000][(word >> 8) as usize % 4];
+        // Ads cost half a euro to three and a half per thousand.
+        (if id.ends_with("money") { ads * 1_000_000 } else { ads }, entry)
+    }
+
+    /// Is something of it switched off?
+    fn finds_off(&self, campaign: usize, template: usize, creative: Option<usize>) -> bool {
+        let creative = creative.map(|creative| format!("cr{creative}"));
+        let names = [
+            Some("everything".to_owned()),
+            Some(format!("c{campaign}")),
+            Some(format!("t{template}")),
+            creative,
+        ];
+        names.iter().flatten().any(|name| self.off.contains(name))
+    }
+
+    /// Is the thing capped, of which the decision shows so many already?
+    fn is_capped(&self, id: &str, caps: &[Cap], already: usize) -> bool {
+        let may = self.gates.covers(Gates::FREQUENCY_CAP);
+        caps.iter().any(|cap| match self.impressions(id, cap.hours).filter(|_| may) {
+            Some(before) => before as usize + already >= cap.count as usize,
+            None => cap.blocks_unknown || already >= cap.count as usize,
+        })
+    }
 }
 
 /// An ad as far as it does not depend on a draw.
@@ -39,6 +84,8 @@ pub(crate) struct Visitor {
 pub(crate) struct ExpectedAd {
     pub(crate) placement: u32,
     pub(crate) template: u32,
+    /// Text id of the flight.
+    pub(crate) flight: Option<String>,
     pub(crate) creative: Option<u32>,
     pub(crate) offer: Option<u32>,
     pub(crate) offer_at_ms: i64,
@@ -182,18 +229,94 @@ impl World {
         context
     }
 
-    fn loss_of(&self, template: usize, request: &PlacementRequest<'_>) -> Option<Loss> {
-        let template = &self.templates[template];
+    /// The flight that carries this, or why nothing does.
+    fn flight_of(
+        &self,
+        visitor: &Visitor,
+        (number, creative): (usize, Option<usize>),
+        place: &PlaceToFill<'_>,
+        already: &[ExpectedAd],
+    ) -> Result<String, Loss> {
+        let request = place.request;
+        let template = &self.templates[number];
         let campaign = &self.campaigns[template.campaign];
         let fits = |(width, height): &(u32, u32)| template.size.0 == 0 || template.size == (*width, *height);
-        if !campaign.is_active {
-            Some(Loss::KillSwitch)
-        } else if !campaign.flights.iter().any(|(start, end)| *start <= NOW_MS && NOW_MS < *end) {
-            Some(Loss::OutsideSchedule)
-        } else {
-            let is_wrong_size = !request.formats.is_empty() && !request.formats.iter().any(fits);
-            is_wrong_size.then_some(Loss::SizeMismatch)
+        if !campaign.is_active || visitor.finds_off(template.campaign, number, creative) {
+            return Err(Loss::KillSwitch);
         }
+        let flights = campaign.flights.iter().enumerate();
+        let running: Vec<_> =
+            flights.filter(|(_, flight)| flight.start_ms <= NOW_MS && NOW_MS < flight.end_ms).collect();
+        if running.is_empty() {
+            return Err(Loss::OutsideSchedule);
+        }
+        if !request.formats.is_empty() && !request.formats.iter().any(fits) {
+            return Err(Loss::SizeMismatch);
+        }
+        let among = |own: &dyn Fn(&ExpectedAd) -> bool| already.iter().filter(|ad| own(ad)).count();
+        let of_campaign = among(&|ad| self.templates[ad.template as usize].campaign == template.campaign);
+        let of_template = among(&|ad| ad.template as usize == number);
+        let is_creative_capped = creative.is_some_and(|creative| {
+            let of_creative = among(&|ad| ad.creative == Some(creative as u32));
+            visitor.is_capped(&format!("cr{creative}"), &self.creatives[creative].caps, of_creative)
+        });
+        if visitor.is_capped(&format!("c{}", template.campaign), &campaign.caps, of_campaign)
+            || visitor.is_capped(&format!("t{number}"), &template.caps, of_template)
+            || is_creative_capped
+        {
+            return Err(Loss::CapReached);
+        }
+        let carrying = running.into_iter().map(|(flight, spec)| {
+            let id = format!("f{}-{flight}", template.campaign);
+            let of_flight = among(&|ad| ad.flight.as_ref() == Some(&id));
+            if visitor.is_capped(&id, &spec.caps, of_flight) {
+                return Err(Loss::CapReached);
+            }
+            let loss = self.budget_loss(visitor, place, (template.campaign, flight), already);
+            loss.map_or(Ok(id), Err)
+        });
+        let carrying: Vec<_> = carrying.collect();
+        carrying.iter().find(|one| one.is_ok()).unwrap_or(&carrying[0]).clone()
+    }
+
+    /// Why no budget of the flight and its campaign pays, if so.
+    fn budget_loss(
+        &self,
+        visitor: &Visitor,
+        place: &PlaceToFill<'_>,
+        (campaign, flight): (usize, usize),
+        already: &[ExpectedAd],
+    ) -> Option<Loss> {
+        let spec = &self.campaigns[campaign];
+        let own = format!("flight/f{campaign}-{flight}");
+        let ids = spec.limits.ids(&format!("campaign/c{campaign}"));
+        let ids = ids.into_iter().chain(spec.flights[flight].limits.ids(&own));
+        // Ads of the same campaign, or flight, by how much they cost.
+        let cost = |flight: usize, id: &str| {
+            if id.ends_with("money") { spec.flights[flight].euros * 1_000_000 + 500_000 } else { 1 }
+        };
+        ids.into_iter().find_map(|id| {
+            let spent: i64 = (0..spec.flights.len())
+                .filter(|other| id.starts_with("campaign") || *other == flight)
+                .map(|other| {
+                    let text = format!("f{campaign}-{other}");
+                    let ads = already.iter().filter(|ad| ad.flight.as_ref() == Some(&text)).count();
+                    ads as i64 * cost(other, &id)
+                })
+                .sum();
+            let (available, entry) = visitor.funds(&id);
+            if spent + cost(flight, &id) > available {
+                return Some(Loss::BudgetExhausted);
+            }
+            let number = self.budgets().iter().position(|other| *other == id).unwrap() as u64;
+            let turn = below(draw(place.seed, (1 << 40) + number), 1_000_000);
+            (turn >= entry).then_some(Loss::PacedOut)
+        })
+    }
+
+    fn may_give(&self, visitor: &Visitor, offer: u32, already: &[ExpectedAd]) -> bool {
+        let given = already.iter().filter(|ad| ad.offer == Some(offer)).count();
+        !visitor.is_capped(&format!("o{offer}"), &self.offer_caps[offer as usize], given)
     }
 
     /// Decides, slowly.
@@ -234,7 +357,7 @@ impl World {
         tags: &mut Vec<String>,
     ) -> Option<Loss> {
         let speaking = self.speaking(visitor, place.slot);
-        let done = |rule: &Rule, act: &Act| self.done(place, rule, act);
+        let done = |rule: &Rule, act: &Act| self.done(visitor, place, rule, act);
         let effects = speaking.iter().flat_map(|(_, rule, acts)| acts.iter().map(|act| done(rule, act)));
         let offered: Vec<(u32, Option<Choice>)> =
             effects.filter_map(|(act, choice)| offered(&act).map(|offer| (offer, choice))).collect();
@@ -265,22 +388,28 @@ impl World {
                         Act::Suppress => return None,
                         _ => continue,
                     };
-                    let campaign = self.templates[template].campaign;
-                    let repeats = |ad: &ExpectedAd| self.templates[ad.template as usize].campaign == campaign;
-                    if ads[first..].iter().any(repeats) {
-                        continue;
-                    }
-                    if let Some(lost) = self.lost((template, creative), rule, place) {
-                        loss = loss.or(Some(lost));
-                        continue;
-                    }
-                    let shown = self.stand_in((template, creative), rule.class, place.key, place.wishes);
-                    let (template, creative, assigned) = shown.unwrap();
+                    let (by, named) = ((*number, *rule), (template, creative));
+                    let stage = match self.stage(visitor, place, by, named, (ads, first)) {
+                        Ok(stage) => stage,
+                        Err(lost) => {
+                            loss = loss.or(Some(lost));
+                            continue;
+                        }
+                    };
                     if ads.len() == 100 {
                         return (ads.len() == first).then_some(Loss::TooManyAds);
                     }
-                    let shown = Stage { number: *number, rule, template, creative, assigned };
-                    ads.push(self.staged(visitor, admitted, place.slot, shown, choice, &offered, &pins));
+                    let may_give = |offer: u32| self.may_give(visitor, offer, ads);
+                    let ad = self.staged(
+                        visitor,
+                        admitted,
+                        place.slot,
+                        stage,
+                        choice,
+                        (&offered, &may_give),
+                        &pins,
+                    );
+                    ads.push(ad);
                 }
             }
             if ads.len() > first {
@@ -288,6 +417,39 @@ impl World {
             }
         }
         self.house(visitor, place.slot, loss.unwrap_or(Loss::RuleFalse), ads)
+    }
+
+    /// What would be shown for a template or creative that a rule names, or why nothing is.
+    fn stage<'w>(
+        &self,
+        visitor: &Visitor,
+        place: &PlaceToFill<'_>,
+        (number, rule): (usize, &'w Rule),
+        named: (usize, Option<usize>),
+        (ads, first): (&[ExpectedAd], usize),
+    ) -> Result<Stage<'w>, Loss> {
+        let campaign = self.templates[named.0].campaign;
+        let repeats = |ad: &ExpectedAd| self.templates[ad.template as usize].campaign == campaign;
+        if ads[first..].iter().any(repeats) {
+            return Err(Loss::LowerPriority);
+        }
+        let ((template, creative, assigned), flight) = self.carried(visitor, place, rule, named, ads)?;
+        Ok(Stage { number, rule, template, creative, flight, assigned })
+    }
+
+    /// What stands in for what a rule names, and the flight that carries it; both must be eligible.
+    fn carried(
+        &self,
+        visitor: &Visitor,
+        place: &PlaceToFill<'_>,
+        rule: &Rule,
+        named: (usize, Option<usize>),
+        ads: &[ExpectedAd],
+    ) -> Result<(StandIn, String), Loss> {
+        self.flight_of(visitor, named, place, ads)?;
+        let shown = self.stand_in(named, rule.class, place.key, place.wishes).ok_or(Loss::Holdout)?;
+        let flight = self.flight_of(visitor, (shown.0, shown.1), place, ads)?;
+        Ok((shown, flight))
     }
 
     #[allow(clippy::too_many_arguments, reason = "an oracle is told everything")]
@@ -298,10 +460,10 @@ impl World {
         slot: usize,
         shown: Stage<'_>,
         choice: Option<Choice>,
-        offered: &[(u32, Option<Choice>)],
+        offered: (&[(u32, Option<Choice>)], &dyn Fn(u32) -> bool),
         reached: &[(usize, usize, Option<Choice>)],
     ) -> ExpectedAd {
-        let Stage { number, rule, template, creative, assigned } = shown;
+        let Stage { number, rule, template, creative, flight, assigned } = shown;
         let is_held_out = assigned == Assigned::HeldOut;
         let (pins, pinned_by) =
             if creative.is_none() { self.pins_for(template, reached) } else { Default::default() };
@@ -320,6 +482,7 @@ impl World {
             },
             placement: slot as u32,
             template: template as u32,
+            flight: Some(flight),
             creative: creative.map(|creative| creative as u32),
             offer_at_ms: offer.as_ref().map_or(0, |(_, _, at_ms)| *at_ms),
             offer: offer.map(|(offer, ..)| offer),
@@ -337,6 +500,10 @@ impl World {
 
     fn house(&self, visitor: &Visitor, slot: usize, loss: Loss, ads: &mut Vec<ExpectedAd>) -> Option<Loss> {
         let Some(house) = self.houses[slot] else { return Some(loss) };
+        let house_template = self.creatives[house].template;
+        if visitor.finds_off(self.templates[house_template].campaign, house_template, Some(house)) {
+            return Some(Loss::KillSwitch);
+        }
         if ads.len() == 100 {
             return Some(Loss::TooManyAds);
         }
@@ -344,6 +511,7 @@ impl World {
         ads.push(ExpectedAd {
             placement: slot as u32,
             template: template as u32,
+            flight: None,
             creative: Some(house as u32),
             offer: None,
             offer_at_ms: 0,
@@ -360,15 +528,22 @@ impl World {
     }
 
     /// The act itself, or the arm that a bandit chose.
-    fn done(&self, place: &PlaceToFill<'_>, rule: &Rule, act: &Act) -> (Act, Option<Choice>) {
+    fn done(
+        &self,
+        visitor: &Visitor,
+        place: &PlaceToFill<'_>,
+        rule: &Rule,
+        act: &Act,
+    ) -> (Act, Option<Choice>) {
         let Act::Bandit(name, arms) = act else { return (act.clone(), None) };
         let may = |arm: &Act| {
             let named = match arm {
                 Act::Template(template) => (*template, None),
                 Act::Creative(creative) => (self.creatives[*creative].template, Some(*creative)),
+                Act::Offer(offer) => return self.may_give(visitor, *offer as u32, &[]),
                 _ => return true,
             };
-            self.lost(named, rule, place).is_none()
+            self.carried(visitor, place, rule, named, &[]).is_ok()
         };
         let able = arms.iter().enumerate().filter(|(_, arm)| may(arm));
         let able: Vec<(usize, String)> = able.map(|(number, arm)| (number, label(arm))).collect();
@@ -400,16 +575,6 @@ impl World {
         (pins, by)
     }
 
-    /// Why a template or creative cannot be shown, be it itself or for what stands in for it.
-    fn lost(&self, named: (usize, Option<usize>), rule: &Rule, place: &PlaceToFill<'_>) -> Option<Loss> {
-        self.loss_of(named.0, place.request).or_else(|| {
-            match self.stand_in(named, rule.class, place.key, place.wishes) {
-                Some((template, _, _)) => self.loss_of(template, place.request),
-                None => Some(Loss::Holdout),
-            }
-        })
-    }
-
     /// The combination number of a fixed creative.
     pub(crate) fn combination(&self, creative: u32) -> u32 {
         let creative = &self.creatives[creative as usize];
@@ -424,6 +589,7 @@ struct Stage<'w> {
     rule: &'w Rule,
     template: usize,
     creative: Option<usize>,
+    flight: String,
     assigned: Assigned,
 }
 

@@ -8,8 +8,11 @@ use super::oracle::{Choice, Visitor};
 use super::{Dice, NOW_MS};
 
 /// Offers of every world: discounts of 10 % for an hour and 20 % for a day, and free shipping.
-pub(crate) const OFFERS: &str = "[[offer]]\nid = \"o0\"\ndiscount = \"10%\"\nvalid_for = \"1h\"\n\
-    [[offer]]\nid = \"o1\"\nfree_shipping = true\n[[offer]]\nid = \"o2\"\ndiscount = \"20%\"\n";
+pub(crate) const OFFERS: [&str; 3] = [
+    "[[offer]]\nid = \"o0\"\ndiscount = \"10%\"\nvalid_for = \"1h\"\n",
+    "[[offer]]\nid = \"o1\"\nfree_shipping = true\n",
+    "[[offer]]\nid = \"o2\"\ndiscount = \"20%\"\n",
+];
 const DISCOUNTS: [Option<i64>; 3] = [Some(10), None, Some(20)];
 const TTLS_MS: [i64; 3] = [3_600_000, 86_400_000, 86_400_000];
 
@@ -84,12 +87,12 @@ impl Terms {
         &self,
         visitor: &Visitor,
         campaign: usize,
-        offered: &[(u32, Option<Choice>)],
+        (offered, may_give): (&[(u32, Option<Choice>)], &dyn Fn(u32) -> bool),
     ) -> Option<Granted> {
+        let allows = |offer: usize| self.allows(visitor, offer) && may_give(offer as u32);
         let is_personal = visitor.gates.covers(Gates::ADS_PERSONALIZE);
-        let by_rules =
-            offered.iter().filter(|_| is_personal).find(|(offer, _)| self.allows(visitor, *offer as usize));
-        let by_default = self.default_offer.filter(|offer| self.allows(visitor, *offer));
+        let by_rules = offered.iter().filter(|_| is_personal).find(|(offer, _)| allows(*offer as usize));
+        let by_default = self.default_offer.filter(|offer| allows(*offer));
         let fresh = by_rules
             .map(|(offer, choice)| (*offer, choice.clone(), NOW_MS))
             .or_else(|| by_default.map(|offer| (offer as u32, None, NOW_MS)));
@@ -102,7 +105,7 @@ impl Terms {
         for (of, offer, at_ms) in &visitor.held {
             let is_running = *at_ms <= NOW_MS && NOW_MS < at_ms + TTLS_MS[*offer];
             let is_later = promised.is_none_or(|(_, known)| *at_ms >= known);
-            if *of == campaign && is_running && is_later && self.allows(visitor, *offer) {
+            if *of == campaign && is_running && is_later && allows(*offer) {
                 promised = Some((*offer, *at_ms));
             }
         }

@@ -66,13 +66,48 @@ pub(crate) struct Rule {
     pub(crate) otherwise: Option<Vec<Act>>,
 }
 
+/// So many impressions in this window; a visitor whose count is unknown is blocked or not.
 #[derive(Debug, Clone)]
+pub(crate) struct Cap {
+    pub(crate) count: u32,
+    pub(crate) hours: i64,
+    pub(crate) blocks_unknown: bool,
+}
+
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Campaign {
     pub(crate) is_active: bool,
-    pub(crate) flights: Vec<(i64, i64)>,
+    pub(crate) flights: Vec<Flight>,
     pub(crate) holdout_percent: u32,
     pub(crate) control: Option<usize>,
     pub(crate) terms: Terms,
+    pub(crate) caps: Vec<Cap>,
+    pub(crate) limits: Limits,
+}
+
+/// Is there a budget, is there a goal?
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Limits {
+    pub(crate) money: bool,
+    pub(crate) ads: bool,
+}
+
+impl Limits {
+    /// Names of a thing's limits, in the order of the catalog.
+    pub(crate) fn ids(self, owner: &str) -> Vec<String> {
+        let ids = [(self.money, "money"), (self.ads, "ads")].into_iter().filter(|(is_there, _)| *is_there);
+        ids.map(|(_, unit)| format!("{owner}/{unit}")).collect()
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flight {
+    pub(crate) start_ms: i64,
+    pub(crate) end_ms: i64,
+    pub(crate) caps: Vec<Cap>,
+    pub(crate) limits: Limits,
+    /// Of a thousand ads.
+    pub(crate) euros: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -91,12 +126,14 @@ pub(crate) struct Template {
     pub(crate) fields: Vec<Field>,
     /// Pairs of assets never shown together.
     pub(crate) exclusions: Vec<(usize, usize)>,
+    pub(crate) caps: Vec<Cap>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Creative {
     pub(crate) template: usize,
     pub(crate) choice: Vec<usize>,
+    pub(crate) caps: Vec<Cap>,
 }
 
 #[derive(Debug, Clone)]
@@ -105,6 +142,8 @@ pub(crate) struct World {
     pub(crate) templates: Vec<Template>,
     pub(crate) creatives: Vec<Creative>,
     pub(crate) houses: Vec<Option<usize>>,
+    /// Caps of the three offers.
+    pub(crate) offer_caps: [Vec<Cap>; 3],
     pub(crate) segments: Vec<Cond>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) experiments: Vec<Experiment>,
@@ -155,7 +194,7 @@ impl World {
                 let template = number % templates.len();
                 let choice =
                     templates[template].slots.iter().map(|size| dice.below(*size as u64) as usize).collect();
-                Creative { template, choice }
+                Creative { template, choice, caps: caps(&mut dice) }
             })
             .collect();
         let houses =
@@ -167,18 +206,48 @@ impl World {
         let segments =
             vec![cond(&mut dice, 1, true, 0), cond(&mut dice, 2, true, 1), Cond::Club(vec!["gold"])];
         let holdout_percent = dice.pick(&[0, 0, 0, 20]);
+        let offer_caps = std::array::from_fn(|_| caps(&mut dice));
         let mut world = World {
             campaigns,
             templates,
             creatives,
             houses,
+            offer_caps,
             segments,
             rules: Vec::new(),
             experiments,
             holdout_percent,
         };
+        if seed.is_multiple_of(2) {
+            world.lift_limits();
+        }
         world.rules = (0..2 + dice.below(8)).map(|_| world.rule(&mut dice)).collect();
         world
+    }
+
+    /// Takes caps, budgets and goals away: only then can many ads be shown at once.
+    fn lift_limits(&mut self) {
+        self.offer_caps = Default::default();
+        self.templates.iter_mut().for_each(|template| template.caps.clear());
+        self.creatives.iter_mut().for_each(|creative| creative.caps.clear());
+        for campaign in &mut self.campaigns {
+            (campaign.caps, campaign.limits) = Default::default();
+            campaign.flights.iter_mut().for_each(|one| (one.caps, one.limits) = Default::default());
+        }
+    }
+
+    /// Names of all budgets and goals, in the order of the catalog: those of a campaign's flights before its own.
+    pub(crate) fn budgets(&self) -> Vec<String> {
+        let campaigns = self.campaigns.iter().enumerate();
+        let of = |(number, campaign): (usize, &Campaign)| {
+            let flights = campaign.flights.iter().enumerate();
+            let mut ids: Vec<String> = flights
+                .flat_map(|(flight, spec)| spec.limits.ids(&format!("flight/f{number}-{flight}")))
+                .collect();
+            ids.extend(campaign.limits.ids(&format!("campaign/c{number}")));
+            ids
+        };
+        campaigns.flat_map(of).collect()
     }
 
     fn rule(&self, dice: &mut Dice) -> Rule {
@@ -271,7 +340,9 @@ impl World {
         for asset in 0..4 {
             let _ = write!(out, "[[asset]]\nid = \"a{asset}\"\ntext = \"Text {asset}\"\n");
         }
-        out.push_str(OFFERS);
+        for (offer, caps) in OFFERS.iter().zip(&self.offer_caps) {
+            let _ = write!(out, "{offer}{}", caps_text(caps));
+        }
         for (number, campaign) in self.campaigns.iter().enumerate() {
             write_campaign(&mut out, number, campaign);
         }
@@ -291,7 +362,8 @@ impl World {
             let (template, assets) = (creative.template, assets.join(", "));
             let _ = write!(
                 out,
-                "[[creative]]\nid = \"cr{number}\"\ntemplate = \"t{template}\"\nassets = {{ {assets} }}\n"
+                "[[creative]]\nid = \"cr{number}\"\ntemplate = \"t{template}\"\nassets = {{ {assets} }}\n{}",
+                caps_text(&creative.caps)
             );
         }
         out
@@ -318,12 +390,51 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
     let windows =
         [(-1_000_000, 1_000_000), (-5, 5), (0, 1), (-1, 0), (1, 9), (-9_000, -1), (-1_000_000, 1_000_000)];
     let flights = (0..1 + dice.below(2)).map(|_| dice.pick(&windows));
-    let flights = flights.map(|(start, end)| (NOW_MS + start, NOW_MS + end)).collect();
+    let flights: Vec<(i64, i64)> = flights.collect();
+    let flights = flights.into_iter().map(|(start, end)| Flight {
+        start_ms: NOW_MS + start,
+        end_ms: NOW_MS + end,
+        caps: caps(dice),
+        limits: limits(dice),
+        euros: 1 + dice.below(3) as i64,
+    });
+    let flights = flights.collect();
     let own: Vec<usize> =
         (0..creatives.len()).filter(|one| templates[creatives[*one].template].campaign == number).collect();
     let holdout_percent = dice.pick(&[0, 0, 10, 50, 100]);
+    let (caps, limits) = (caps(dice), limits(dice));
     let control = (holdout_percent > 0 || dice.percent(60)).then(|| dice.pick(&own));
-    Campaign { is_active: dice.percent(90), flights, holdout_percent, control, terms: Terms::new(dice) }
+    let is_active = dice.percent(90);
+    Campaign { is_active, flights, holdout_percent, control, caps, limits, terms: Terms::new(dice) }
+}
+
+fn limits(dice: &mut Dice) -> Limits {
+    Limits { money: dice.percent(10), ads: dice.percent(10) }
+}
+
+fn limits_text(limits: Limits) -> String {
+    let one = |is_there, text: &str| if is_there { format!("{text}\n") } else { String::new() };
+    one(limits.money, "budget = { total = \"9 EUR\" }") + &one(limits.ads, "goal = { total = 9 }")
+}
+
+fn caps(dice: &mut Dice) -> Vec<Cap> {
+    let count = dice.pick(&[0, 0, 0, 0, 1, 2]);
+    (0..count)
+        .map(|_| Cap {
+            count: 1 + dice.below(3) as u32,
+            hours: dice.pick(&[1, 24, 168, 5]),
+            blocks_unknown: dice.percent(30),
+        })
+        .collect()
+}
+
+fn caps_text(caps: &[Cap]) -> String {
+    let one = |cap: &Cap| {
+        let unknown = if cap.blocks_unknown { "block" } else { "allow" };
+        format!("{{ count = {}, per = \"{} hours\", when_unknown = \"{unknown}\" }}", cap.count, cap.hours)
+    };
+    let caps: Vec<String> = caps.iter().map(one).collect();
+    format!("caps = [{}]\n", caps.join(", "))
 }
 
 fn template(dice: &mut Dice, campaign: usize) -> Template {
@@ -346,6 +457,7 @@ fn template(dice: &mut Dice, campaign: usize) -> Template {
         exploration_percent,
         fields,
         exclusions: Vec::new(),
+        caps: caps(dice),
     };
     let assets = template.slots.iter().max().copied().unwrap_or(1) as u64;
     for _ in 0..if assets > 1 { dice.below(4) } else { 0 } {
@@ -453,23 +565,26 @@ fn write_rule(out: &mut String, number: usize, rule: &Rule) {
 }
 
 fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
-    let Campaign { is_active, flights, holdout_percent, control, terms } = campaign;
+    let Campaign { is_active, flights, holdout_percent, control, caps, limits, terms } = campaign;
     let _ = write!(
         out,
         "[[campaign]]\nid = \"c{number}\"\nlanding_url = \"https://x.example/\"\nactive = {is_active}\n"
     );
-    let _ = writeln!(out, "holdout = \"{holdout_percent}%\"");
+    let _ = writeln!(out, "{}{}holdout = \"{holdout_percent}%\"", caps_text(caps), limits_text(*limits));
     terms.write(out);
     if let Some(control) = control {
         let _ = writeln!(out, "control = \"cr{control}\"");
     }
-    for (flight, (start, end)) in flights.iter().enumerate() {
+    for (number_of_flight, flight) in flights.iter().enumerate() {
         // The clock of these worlds shows a fixed noon, so milliseconds are all that varies.
         let _ = write!(
             out,
-            "[[flight]]\nid = \"f{number}-{flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n",
-            instant(*start),
-            instant(*end)
+            "[[flight]]\nid = \"f{number}-{number_of_flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n{}{}price = \"{}.5 EUR\"\n",
+            instant(flight.start_ms),
+            instant(flight.end_ms),
+            caps_text(&flight.caps),
+            limits_text(flight.limits),
+            flight.euros
         );
     }
 }
@@ -482,7 +597,7 @@ pub(crate) fn instant(at_ms: i64) -> String {
 }
 
 fn write_template(out: &mut String, number: usize, template: &Template) {
-    let Template { campaign, size, slots, exploration_percent, fields, exclusions } = template;
+    let Template { campaign, size, slots, exploration_percent, fields, exclusions, caps } = template;
     let _ = write!(
         out,
         "[[template]]\nid = \"t{number}\"\ncampaign = \"c{campaign}\"\nexploration = \"{exploration_percent}%\"\n"
@@ -492,7 +607,7 @@ fn write_template(out: &mut String, number: usize, template: &Template) {
     }
     let pairs: Vec<String> =
         exclusions.iter().map(|(one, other)| format!("[\"a{one}\", \"a{other}\"]")).collect();
-    let _ = writeln!(out, "never_together = [{}]", pairs.join(", "));
+    let _ = writeln!(out, "never_together = [{}]\n{}", pairs.join(", "), caps_text(caps));
     for (slot, assets) in slots.iter().enumerate() {
         let assets: Vec<String> = (0..*assets).map(|asset| format!("\"a{asset}\"")).collect();
         let _ = write!(out, "[[template.slot]]\nname = \"s{slot}\"\nassets = [{}]\n", assets.join(", "));

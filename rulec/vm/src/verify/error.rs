@@ -33,6 +33,8 @@ pub enum Part {
     Asset,
     /// Campaigns of the catalog.
     Campaign,
+    /// Flights of the catalog.
+    Flight,
     /// [`Program::features`](tessera_wire::program::Program::features).
     Feature,
 }
@@ -55,6 +57,7 @@ impl std::fmt::Display for Part {
             Part::Offer => "offer",
             Part::Asset => "asset",
             Part::Campaign => "campaign",
+            Part::Flight => "flight",
             Part::Feature => "feature",
         })
     }

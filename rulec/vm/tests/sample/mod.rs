@@ -6,8 +6,15 @@ use tessera_wire::catalog::{CreativeId, OfferId, PlacementId, TemplateId};
 use tessera_wire::program::*;
 use tessera_wire::signal::{Builtin, Gates, Kind};
 
-pub const BOUNDS: CatalogBounds =
-    CatalogBounds { placements: 2, templates: 1, creatives: 2, offers: 1, assets: 3, campaigns: 1 };
+pub const BOUNDS: CatalogBounds = CatalogBounds {
+    placements: 2,
+    templates: 1,
+    creatives: 2,
+    offers: 1,
+    assets: 3,
+    campaigns: 1,
+    flights: 0,
+};
 
 pub const DEVICE: SignalId = SignalId(0);
 pub const AGE: SignalId = SignalId(1);
