@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use tessera_control::source::{CATALOG_FILE, Problem, SourceFile, Sources, compile, read, render_all};
 
-const CODES: [&str; 7] = ["C001", "C002", "C003", "C004", "C005", "C006", "C007"];
+const CODES: [&str; 8] = ["C001", "C002", "C003", "C004", "C005", "C006", "C007", "C008"];
 
 #[derive(Default)]
 struct Case {
     title: String,
     catalog: String,
     rules: Option<String>,
+    template: Option<String>,
     problems: String,
 }
 
@@ -42,6 +43,7 @@ fn cases(text: &str) -> Vec<Case> {
                 match kind.as_str() {
                     "toml" => case.catalog = body,
                     "rules" => case.rules = Some(body),
+                    "html" => case.template = Some(body),
                     "problems" => case.problems = body,
                     other => panic!("{}: `{other}` is no kind of block", case.title),
                 }
@@ -64,6 +66,10 @@ impl Case {
         let mut files = vec![SourceFile { path: CATALOG_FILE.into(), text: self.catalog.clone() }];
         files.extend(
             self.rules.iter().map(|text| SourceFile { path: "all.rules".into(), text: text.clone() }),
+        );
+        let template = self.template.iter();
+        files.extend(
+            template.map(|text| SourceFile { path: "templates/hero.html".into(), text: text.clone() }),
         );
         Sources { files }
     }

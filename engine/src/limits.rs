@@ -90,3 +90,5 @@ pub const SEGMENT_BODY_BYTES_MAX: usize = 500 << 10;
 pub const BEACON_BYTES_MAX: usize = 64 << 10;
 /// Milliseconds that an event may have waited for being sent; an older one counts as that old.
 pub const EVENT_AGE_MS_MAX: i64 = 24 * 3_600_000;
+/// Pairs of a campaign and an offer that visitors keep; each takes a key for what is counted.
+pub const PROMISES_MAX: usize = 16_384;

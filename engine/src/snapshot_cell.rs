@@ -30,7 +30,8 @@ impl Live {
     /// A snapshot and the plan of its bundle, its keys numbered by `users`.
     pub fn new(snapshot: Snapshot, users: &UserStore) -> Live {
         let bundle = snapshot.bundle();
-        let plan = Arc::new(CountPlan::new(bundle.program().program(), bundle.source(), &users.keys));
+        let plan = CountPlan::new(bundle.program().program(), bundle.source(), &users.keys);
+        let plan = Arc::new(plan.with_promises(bundle.catalog(), &users.keys));
         Live { snapshot, plan, budgets: Arc::default(), switches: Arc::default() }
     }
 

@@ -48,6 +48,8 @@ index_types! {
     CreativeId,
     /// Index into [`Catalog::offers`].
     OfferId,
+    /// Index into [`Catalog::locales`].
+    LocaleId,
 }
 
 /// A piece of [`Catalog::text`].
@@ -90,6 +92,14 @@ pub struct Catalog {
     pub field_words: Vec<WordId>,
     /// Pairs of assets that never stand together, grouped by template.
     pub exclusions: Vec<(AssetId, AssetId)>,
+    /// Sources of what templates are rendered to, grouped by template.
+    pub contents: Vec<Content>,
+    /// Assets in other languages, grouped by asset.
+    pub translations: Vec<Translation>,
+    /// Language tags, lower case, such as `de-at`.
+    pub locales: Vec<Text>,
+    /// Language of the assets themselves, beside their translations, when the catalog says it.
+    pub locale: Option<LocaleId>,
     /// Frequency caps, grouped by what they limit.
     pub caps: Vec<Cap>,
     /// Budgets and goals, grouped by what they limit.
@@ -132,6 +142,14 @@ pub struct Campaign {
     pub flights: Span,
     /// Is it switched on?
     pub is_active: bool,
+    /// Largest discount that its ads may carry, as a percentage scaled by [`crate::signal::NUMBER_SCALE`].
+    pub max_discount: i64,
+    /// What a discount must leave of the margin.
+    pub min_margin: Option<MinMargin>,
+    /// What goes with its ads when no rule gives anything else, also without consent to personalised prices.
+    pub default_offer: Option<OfferId>,
+    /// Does a visitor keep an offer until it ends?
+    pub hold: Hold,
     /// Share of visitors kept unpersonalised to measure lift, in parts per million.
     pub holdout_ppm: u32,
     /// Salt of the holdout hash: equal salts hold out equal visitors.
@@ -190,6 +208,27 @@ pub enum VariantShows {
     Template(TemplateId),
 }
 
+/// The least margin that a discount must leave, in percent scaled by [`crate::signal::NUMBER_SCALE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MinMargin {
+    /// A number signal: margin of the item in percent of its price.
+    pub signal: SignalId,
+    /// The least margin in percent of what is paid.
+    pub least: i64,
+}
+
+/// Does a visitor keep an offer of a campaign until it ends?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Hold {
+    /// Every decision gives what fits then.
+    #[default]
+    No,
+    /// Whatever was given first.
+    Keep,
+    /// Whatever was given first, until a larger discount comes.
+    Improve,
+}
+
 /// A run of a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flight {
@@ -228,8 +267,53 @@ pub struct Template {
     pub exploration_ppm: u32,
     /// Pairs of assets that it never shows together ([`Catalog::exclusions`]).
     pub exclusions: Span,
+    /// What it is rendered to ([`Catalog::contents`]).
+    pub contents: Span,
     /// Its frequency caps ([`Catalog::caps`]).
     pub caps: Span,
+}
+
+/// What a rendered content is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ContentKind {
+    /// A piece of a page.
+    Html,
+    /// Any JSON value.
+    Json,
+    /// A JSON object with the assets of a native ad.
+    Native,
+    /// An address.
+    Url,
+}
+
+impl ContentKind {
+    /// Every kind.
+    pub const ALL: [ContentKind; 4] =
+        [ContentKind::Html, ContentKind::Json, ContentKind::Native, ContentKind::Url];
+
+    /// Is it rendered to a JSON value?
+    pub const fn is_json(self) -> bool {
+        matches!(self, ContentKind::Json | ContentKind::Native)
+    }
+
+    /// The word in answers and in the catalog source.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ContentKind::Html => "html",
+            ContentKind::Json => "json",
+            ContentKind::Native => "native",
+            ContentKind::Url => "url",
+        }
+    }
+}
+
+/// A text with macros that a template is rendered from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// What it becomes.
+    pub kind: ContentKind,
+    /// The text as written.
+    pub body: Text,
 }
 
 /// A hole in a template.
@@ -258,6 +342,19 @@ pub struct Asset {
     /// What it holds.
     pub kind: AssetKind,
     /// URL or text.
+    pub content: Text,
+    /// Alternative text of an image, empty for text.
+    pub alt: Text,
+    /// The same in other languages ([`Catalog::translations`]). They are one asset: learned about together.
+    pub translations: Span,
+}
+
+/// An asset in another language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Translation {
+    /// Which language.
+    pub locale: LocaleId,
+    /// URL or text, like the asset's own.
     pub content: Text,
     /// Alternative text of an image, empty for text.
     pub alt: Text,
@@ -358,6 +455,18 @@ impl Catalog {
     #[inline]
     pub fn assets_of(&self, slot: &Slot) -> &[AssetId] {
         slot.assets.of(&self.slot_assets)
+    }
+
+    /// What a template is rendered from.
+    #[inline]
+    pub fn contents_of(&self, template: &Template) -> &[Content] {
+        template.contents.of(&self.contents)
+    }
+
+    /// An asset in other languages.
+    #[inline]
+    pub fn translations_of(&self, asset: &Asset) -> &[Translation] {
+        asset.translations.of(&self.translations)
     }
 
     /// The context fields of a template's model.

@@ -94,12 +94,16 @@ pub struct Generation {
     pub templates: Vec<TemplateNames>,
     /// Text ids of the offers.
     pub offers: Vec<String>,
+    /// Kinds of the offers, and how much they give.
+    pub offer_values: Vec<(String, i64)>,
     /// Names of the source rules.
     pub rules: Vec<String>,
     /// Arms of splits: the split's name and the arm's.
     pub variants: Vec<(String, String)>,
     /// Words that rules report.
     pub tags: Vec<String>,
+    /// Language tags that ads can speak.
+    pub locales: Vec<String>,
     /// Text ids of the flights.
     pub flights: Vec<String>,
     /// Experiments.
@@ -264,8 +268,14 @@ pub struct Served {
     pub combination: u32,
     /// Index into [`Generation::offers`], or [`NONE`].
     pub offer: u32,
+    /// Since when the offer holds, unix milliseconds, 0 without one.
+    pub offer_at_ms: i64,
+    /// Margin of the item in percent, scaled, where the campaign reads it and it is known.
+    pub item_margin: Option<i64>,
     /// Index into [`Generation::rules`], or [`NONE`].
     pub rule: u32,
+    /// Language of the ad's texts: index into [`Generation::locales`], or [`NONE`].
+    pub locale: u32,
     /// Arms of bandits that took effect: of what is shown, of its offer, and of one pin.
     pub choices: [Option<ArmChoice>; limits::CHOICES_PER_AD_MAX],
     /// The first arms of splits reported: indices into [`Generation::variants`].

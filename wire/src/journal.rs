@@ -22,7 +22,7 @@ pub const HEADER_BYTES: usize = 28;
 /// Bytes before a record's payload.
 pub const RECORD_HEADER_BYTES: usize = 16;
 /// Version of the events in a segment. 2: what is remembered of visitors. 3: bandits, arms of splits and tags on served ads. 4:
-/// experiments, flights and prices on served ads.
+/// experiments, flights, prices, languages and terms of offers on served ads.
 pub const SCHEMA: u16 = 4;
 
 const MAGIC: [u8; 4] = *b"TSJ1";

@@ -1,9 +1,12 @@
 //! From sources to a bundle: names first, then rules, then everything laid out flat.
 
+mod assets;
 mod budgets;
 mod campaigns;
 mod caps;
+mod contents;
 mod experiments;
+mod offers;
 mod templates;
 mod unshown;
 
@@ -11,16 +14,13 @@ use std::collections::BTreeMap;
 
 use rulec::{Extra, Names, OfferName, SlotName};
 use tessera_wire::bundle::Bundle;
-use tessera_wire::catalog::{Asset, AssetKind, Catalog, Offer, OfferKind, Text};
-use tessera_wire::program::{Feature, Program, Span};
+use tessera_wire::catalog::{Catalog, Text};
+use tessera_wire::program::{Feature, Program};
 
 use super::problem::{CatalogCode, Problem};
-use super::schema::{Name, RawAsset, RawCatalog, RawOffer};
-use super::{Compiled, ForRules, Sources, value};
+use super::schema::{Name, RawCatalog};
+use super::{Compiled, ForRules, Sources};
 use crate::limits::PROBLEMS_MAX;
-
-/// How long an offer holds when the catalog does not say.
-const OFFER_TTL_SECS: u32 = 86_400;
 
 pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     let text = sources.files.first().map_or("", |file| file.text.as_str());
@@ -34,8 +34,7 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     let offers = builder.add_offers();
     let names = builder.rule_names(&offers);
     let extras = builder.extras();
-    let rules = sources.files.get(1..).unwrap_or(&[]);
-    let compiled = match rulec::compile_and_analyse(rules, &names, &extras) {
+    let compiled = match rulec::compile_and_analyse(sources.rules(), &names, &extras) {
         Ok(mut compiled) => {
             segments(&raw).for_each(|name| compiled.mark_segment_used(name));
             Some(compiled)
@@ -46,6 +45,7 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
         }
     };
     builder.add_all(compiled.as_ref());
+    builder.add_contents(compiled.as_ref(), sources);
     let Builder { catalog, mut problems, features, .. } = builder;
     match compiled {
         Some(compiled) if problems.is_empty() => {
@@ -93,6 +93,7 @@ struct Index<'r> {
     campaigns: BTreeMap<&'r str, u32>,
     assets: BTreeMap<&'r str, u32>,
     templates: BTreeMap<&'r str, u32>,
+    offers: BTreeMap<&'r str, u32>,
     creatives: BTreeMap<&'r str, u32>,
 }
 
@@ -109,6 +110,7 @@ impl<'r> Index<'r> {
         Index {
             campaigns: index_of(raw.campaign.iter().map(|campaign| &campaign.id)),
             assets: index_of(raw.asset.iter().map(|asset| &asset.id)),
+            offers: index_of(raw.offer.iter().map(|offer| &offer.id)),
             templates: index_of(raw.template.iter().map(|template| &template.id)),
             creatives: index_of(raw.creative.iter().map(|creative| &creative.id)),
         }
@@ -234,6 +236,8 @@ impl<'r> Builder<'r> {
     /// Signals and words that models need even if no rule mentions them.
     fn extras(&self) -> Vec<Extra> {
         let contexts = self.raw.template.iter().flat_map(|template| &template.context);
+        let margins = offers::margin_signals(&self.raw.campaign)
+            .map(|signal| Extra { attribute: signal.get_ref().clone(), words: Vec::new() });
         contexts
             .filter_map(|context| {
                 let attribute = context.signal.as_ref()?.get_ref().clone();
@@ -242,46 +246,20 @@ impl<'r> Builder<'r> {
                     words: context.values.iter().map(|value| value.get_ref().clone()).collect(),
                 })
             })
+            .chain(margins)
             .collect()
-    }
-
-    fn add_offers(&mut self) -> Vec<OfferName> {
-        let raw = self.raw;
-        raw.offer.iter().map(|offer| self.add_offer(offer)).collect()
-    }
-
-    fn add_offer(&mut self, raw: &RawOffer) -> OfferName {
-        let given =
-            [raw.discount.is_some(), raw.free_shipping, raw.bundle].iter().filter(|given| **given).count();
-        if given != 1 {
-            let message = format!(
-                "offer `{}` must be exactly one of discount, free_shipping, bundle",
-                raw.id.get_ref()
-            );
-            self.problem(Problem::catalog(CatalogCode::Inconsistent, raw.id.span(), message));
-        }
-        let (kind, value) = match &raw.discount {
-            Some(discount) => (OfferKind::DiscountPercent, self.read(discount, value::percent)),
-            None if raw.free_shipping => (OfferKind::FreeShipping, 0),
-            None => (OfferKind::Bundle, 0),
-        };
-        let ttl_secs =
-            raw.valid_for.as_ref().map_or(OFFER_TTL_SECS, |valid_for| self.read(valid_for, value::seconds));
-        let (id, code) = (self.text(raw.id.get_ref()), self.text(&raw.code));
-        let offer = Offer { id, kind, value, code, ttl_secs, caps: Span::default() };
-        self.catalog.offers.push(offer);
-        OfferName { id: raw.id.get_ref().clone(), kind, value }
     }
 
     fn add_all(&mut self, compiled: Option<&rulec::Compiled>) {
         let raw = self.raw;
         self.features = compiled.map_or(Vec::new(), |compiled| compiled.program.features.clone());
         self.add_offer_caps();
+        self.add_locale();
         raw.asset.iter().for_each(|asset| self.add_asset(asset));
         raw.template.iter().for_each(|template| self.add_template(template, compiled));
         raw.creative.iter().for_each(|creative| self.add_creative(creative));
         self.taken = self.lay_out_experiments();
-        raw.campaign.iter().for_each(|campaign| self.add_campaign(campaign));
+        raw.campaign.iter().for_each(|campaign| self.add_campaign(campaign, compiled));
         self.add_holdout();
         raw.placement.iter().for_each(|placement| self.add_placement(placement));
         let currency = self.currency.take().unwrap_or_default();
@@ -289,28 +267,5 @@ impl<'r> Builder<'r> {
         for flight in &raw.flight {
             self.find("campaign", &flight.campaign, &self.names.campaigns);
         }
-    }
-
-    fn add_asset(&mut self, raw: &RawAsset) {
-        let (kind, content) = match (&raw.image, &raw.text) {
-            (Some(image), None) => (AssetKind::Image, image.as_str()),
-            (None, Some(text)) => (AssetKind::Text, text.as_str()),
-            _ => {
-                let message = format!("asset `{}` must have either an image or a text", raw.id.get_ref());
-                self.problem(Problem::catalog(CatalogCode::Inconsistent, raw.id.span(), message));
-                (AssetKind::Text, "")
-            }
-        };
-        if kind == AssetKind::Image && value::url(content).is_err() && !content.starts_with('/') {
-            let message = format!("`{content}` is not the address of an image");
-            self.problem(Problem::catalog(CatalogCode::BadValue, raw.id.span(), message));
-        }
-        let asset = Asset {
-            id: self.text(raw.id.get_ref()),
-            kind,
-            content: self.text(content),
-            alt: self.text(&raw.alt),
-        };
-        self.catalog.assets.push(asset);
     }
 }

@@ -1,4 +1,4 @@
-//! Bundle source directories: `catalog.toml` and `*.rules` files, and compiling them to a bundle.
+//! Bundle source directories: `catalog.toml`, `*.rules` files and what lies in `templates`, and compiling them to a bundle.
 //!
 //! [`read`] does the I/O, [`compile`] is pure. Compilation reports as many problems as it can find in one run, each with
 //! file, line and column; when there is any error there is no bundle.
@@ -19,12 +19,23 @@ pub use rulec::SourceFile;
 
 /// Name of the catalog file in a source directory.
 pub const CATALOG_FILE: &str = "catalog.toml";
+/// Name of the folder with template sources in a source directory.
+pub const TEMPLATES_FOLDER: &str = "templates";
 
 /// The files of a source directory.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    /// `catalog.toml` first, then the rule files by path.
+    /// `catalog.toml` first, then the rule files by path, then the template files by path.
     pub files: Vec<SourceFile>,
+}
+
+impl Sources {
+    /// The rule files.
+    pub fn rules(&self) -> &[SourceFile] {
+        let others = self.files.get(1..).unwrap_or(&[]);
+        let end = others.iter().position(|file| !file.path.ends_with(".rules"));
+        &others[..end.unwrap_or(others.len())]
+    }
 }
 
 /// What compilation yields.
@@ -61,14 +72,15 @@ pub enum ReadError {
         path: PathBuf,
     },
     /// There are too many files.
-    #[error("`{path}` holds more than {SOURCE_FILES_MAX} rule files", path = path.display())]
+    #[error("`{path}` holds more than {SOURCE_FILES_MAX} rule or template files", path = path.display())]
     TooMany {
         /// The directory.
         path: PathBuf,
     },
 }
 
-/// Reads a source directory: the catalog, and every `*.rules` file in it and its subdirectories.
+/// Reads a source directory: the catalog, every `*.rules` file in it and its subdirectories, and whatever else is in its
+/// folder `templates`.
 ///
 /// # Errors
 /// [`ReadError`] names the file that cannot be read.
@@ -78,19 +90,30 @@ pub fn read(directory: &Path) -> Result<Sources, ReadError> {
         return Err(ReadError::NoCatalog { path: directory.to_owned() });
     }
     let mut paths = Vec::new();
-    collect_rules(directory, &mut paths)?;
-    if paths.len() > SOURCE_FILES_MAX {
+    let is_rules = |path: &Path| path.extension().is_some_and(|extension| extension == "rules");
+    collect(directory, &is_rules, &mut paths)?;
+    let mut templates = Vec::new();
+    let folder = directory.join(TEMPLATES_FOLDER);
+    if folder.is_dir() {
+        collect(&folder, &|path| !is_rules(path), &mut templates)?;
+    }
+    if paths.len() + templates.len() > SOURCE_FILES_MAX {
         return Err(ReadError::TooMany { path: directory.to_owned() });
     }
     paths.sort();
+    templates.sort();
     let mut files = vec![read_file(directory, &catalog)?];
-    for path in &paths {
+    for path in paths.iter().chain(&templates) {
         files.push(read_file(directory, path)?);
     }
     Ok(Sources { files })
 }
 
-fn collect_rules(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), ReadError> {
+fn collect(
+    directory: &Path,
+    is_wanted: &dyn Fn(&Path) -> bool,
+    paths: &mut Vec<PathBuf>,
+) -> Result<(), ReadError> {
     let io = |cause| ReadError::Io { path: directory.to_owned(), cause };
     for entry in std::fs::read_dir(directory).map_err(io)? {
         let entry = entry.map_err(io)?;
@@ -98,8 +121,8 @@ fn collect_rules(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), ReadE
         // A symbolic link is not followed: it could lead in a circle or out of the directory.
         let kind = entry.file_type().map_err(io)?;
         if kind.is_dir() {
-            collect_rules(&path, paths)?;
-        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "rules") {
+            collect(&path, is_wanted, paths)?;
+        } else if kind.is_file() && is_wanted(&path) {
             paths.push(path);
         }
     }

@@ -37,6 +37,8 @@ pub(super) enum CatalogCode {
     TooMany,
     /// A creative that nothing shows. Only a warning.
     Unshown,
+    /// A template source that cannot be used.
+    Template,
 }
 
 impl CatalogCode {
@@ -50,6 +52,7 @@ impl CatalogCode {
             CatalogCode::Inconsistent => "C005",
             CatalogCode::TooMany => "C006",
             CatalogCode::Unshown => "C007",
+            CatalogCode::Template => "C008",
         }
     }
 
@@ -65,6 +68,8 @@ impl CatalogCode {
 #[derive(Debug, Clone)]
 struct CatalogProblem {
     code: CatalogCode,
+    /// Index into the sources' files.
+    file: usize,
     message: String,
     span: Range<usize>,
     help: Vec<String>,
@@ -73,13 +78,21 @@ struct CatalogProblem {
 impl Problem {
     /// A problem of the catalog file.
     pub(super) fn catalog(code: CatalogCode, span: Range<usize>, message: impl Into<String>) -> Problem {
-        let problem = CatalogProblem { code, message: message.into(), span, help: Vec::new() };
+        let problem = CatalogProblem { code, file: 0, message: message.into(), span, help: Vec::new() };
         Problem { kind: Kind::Catalog(problem) }
     }
 
     /// A problem of a rule file.
     pub(super) fn rules(diagnostic: Diagnostic) -> Problem {
         Problem { kind: Kind::Rules(diagnostic) }
+    }
+
+    /// Says that it is in another file than the catalog: index into the sources' files.
+    pub(super) fn in_file(mut self, index: usize) -> Problem {
+        if let Kind::Catalog(problem) = &mut self.kind {
+            problem.file = index;
+        }
+        self
     }
 
     /// Adds advice. Rule problems bring their own.
@@ -120,7 +133,7 @@ impl Problem {
             Kind::Rules(diagnostic) => {
                 (files.get((diagnostic.file as usize).checked_add(1)?)?, diagnostic.span.start)
             }
-            Kind::Catalog(problem) => (files.first()?, problem.span.start),
+            Kind::Catalog(problem) => (files.get(problem.file)?, problem.span.start),
         };
         let (line, column) = rulec::line_column(&file.text, start);
         Some((&file.path, line, column))
@@ -131,7 +144,8 @@ impl Problem {
         match &self.kind {
             Kind::Rules(diagnostic) => diagnostic.render(files.get(1..).unwrap_or(&[])),
             Kind::Catalog(problem) => {
-                let place = Place { file: 0, start: problem.span.start as u32, end: problem.span.end as u32 };
+                let (start, end) = (problem.span.start as u32, problem.span.end as u32);
+                let place = Place { file: problem.file as u32, start, end };
                 let code = problem.code.as_str();
                 let labels = [Label { place, text: String::new() }];
                 let snippet = Snippet {

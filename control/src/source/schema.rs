@@ -8,6 +8,8 @@ pub(super) type Name = Spanned<String>;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawCatalog {
+    /// Language of the assets themselves.
+    pub(super) locale: Option<Name>,
     pub(super) placement: Vec<RawPlacement>,
     pub(super) campaign: Vec<RawCampaign>,
     pub(super) flight: Vec<RawFlight>,
@@ -37,6 +39,15 @@ pub(super) struct RawCampaign {
     pub(super) landing_url: Name,
     #[serde(default = "yes")]
     pub(super) active: bool,
+    /// Largest discount of its ads.
+    pub(super) max_discount: Option<Name>,
+    /// Least margin that a discount leaves, in percent of what is paid.
+    pub(super) min_margin: Option<Name>,
+    /// Signal with the margin of the item, in percent of its price.
+    pub(super) margin_signal: Option<Name>,
+    pub(super) default_offer: Option<Name>,
+    /// `keep` or `improve`: a visitor keeps an offer until it ends.
+    pub(super) hold_offers: Option<Name>,
     pub(super) holdout: Option<Name>,
     pub(super) control: Option<Name>,
     #[serde(default)]
@@ -99,6 +110,19 @@ pub(super) struct RawAsset {
     pub(super) text: Option<String>,
     #[serde(default)]
     pub(super) alt: String,
+    #[serde(default)]
+    pub(super) translation: Vec<RawTranslation>,
+}
+
+/// An asset in another language.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTranslation {
+    pub(super) locale: Name,
+    pub(super) image: Option<String>,
+    pub(super) text: Option<String>,
+    #[serde(default)]
+    pub(super) alt: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,7 +140,18 @@ pub(super) struct RawTemplate {
     #[serde(default)]
     pub(super) context: Vec<RawContext>,
     #[serde(default)]
+    pub(super) content: Vec<RawContent>,
+    #[serde(default)]
     pub(super) caps: Vec<RawCap>,
+}
+
+/// What the template is rendered to: a source of its own, or one in a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawContent {
+    pub(super) r#type: Name,
+    pub(super) body: Option<Name>,
+    pub(super) file: Option<Name>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,7 @@
 //!
 //! Each function says in its error what a right value looks like.
 
-use tessera_wire::catalog::Pacing;
+use tessera_wire::catalog::{Hold, Pacing};
 use tessera_wire::signal::NUMBER_SCALE;
 
 /// `10%` or `0.5%` as a percentage scaled by [`NUMBER_SCALE`].
@@ -131,6 +131,29 @@ pub(super) fn url(text: &str) -> Result<(), &'static str> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     if is_plain && !authority.is_empty() && !authority.contains('@') { Ok(()) } else { Err(HELP) }
+}
+
+/// `keep` or `improve`.
+pub(super) fn hold(text: &str) -> Result<Hold, &'static str> {
+    match text {
+        "keep" => Ok(Hold::Keep),
+        "improve" => Ok(Hold::Improve),
+        _ => Err("write \"keep\", or \"improve\" if a larger discount may replace a smaller one"),
+    }
+}
+
+/// A language tag such as `de` or `pt-BR`, in lower case.
+pub(super) fn language_tag(text: &str) -> Result<String, &'static str> {
+    const HELP: &str = "write a language tag such as \"de\", \"pt-BR\" or \"zh-Hant\"";
+    let is_subtag = |part: &str| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|letter| letter.is_ascii_alphanumeric())
+    };
+    let language = text.split('-').next().unwrap_or("");
+    let is_tag = (2..=8).contains(&language.len())
+        && language.bytes().all(|letter| letter.is_ascii_alphabetic())
+        && text.len() <= 35
+        && text.split('-').all(is_subtag);
+    if is_tag { Ok(text.to_ascii_lowercase()) } else { Err(HELP) }
 }
 
 #[cfg(test)]

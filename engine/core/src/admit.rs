@@ -20,6 +20,7 @@ use tessera_wire::signal::{
 use crate::consent::{Outcome, Reason};
 use crate::experiment::Preview;
 use crate::hash::bucket;
+use crate::offer::HeldOffer;
 use crate::signals::{LocalTime, PlacementRequest, RawSignals, Value};
 use crate::standing::Standing;
 
@@ -33,6 +34,7 @@ pub struct Admitted<'a> {
     mode: Mode,
     reason: Reason,
     sticky_key: Option<u64>,
+    held: &'a [HeldOffer],
     subject: u128,
     is_learnable: bool,
     // INVARIANT: empty unless counting the visitor's impressions is allowed.
@@ -70,6 +72,11 @@ impl<'a> Admitted<'a> {
     /// Key for sticky assignment; absent unless identifiers on the device may be read.
     pub fn sticky_key(&self) -> Option<u64> {
         self.sticky_key
+    }
+
+    /// Offers that the visitor was given before; none unless remembering and personalised prices are allowed.
+    pub fn held(&self) -> &'a [HeldOffer] {
+        self.held
     }
 
     /// Pseudonymous subject key for events, 0 unless measuring with an identifier is allowed.
@@ -130,6 +137,11 @@ pub fn admit<'a>(
         mode: outcome.mode,
         reason: outcome.reason,
         sticky_key: raw.sticky_key.filter(|_| outcome.gates.covers(Gates::STORE_ACCESS)),
+        held: if outcome.gates.covers(Gates::STORE_ACCESS.or(Gates::ADS_PERSONALIZE)) {
+            raw.held
+        } else {
+            &[]
+        },
         subject: if outcome.gates.covers(Gates::MEASURE_ADS) { raw.subject } else { 0 },
         features: if outcome.gates.covers(Gates::FREQUENCY_CAP) { raw.features } else { &[] },
         standing: Standing::default(),

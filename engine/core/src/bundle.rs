@@ -7,12 +7,14 @@
 
 mod actions;
 mod check;
+mod contents;
 mod exclusions;
 mod experiments;
 
 use std::collections::HashMap;
 
 pub use actions::ActionNames;
+pub use contents::{Parameters, scope_of};
 pub(crate) use exclusions::Exclusions;
 
 use tessera_rulevm::{CatalogBounds, VerifiedProgram, VerifyError};
@@ -23,6 +25,8 @@ use tessera_wire::catalog::{
 use tessera_wire::event;
 use tessera_wire::posterior::Layout;
 use tessera_wire::program::{SourceMap, WordId};
+
+use crate::render::Renderings;
 
 /// The bundle could not be used; whoever loads it keeps what they have.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +48,14 @@ pub enum LoadError {
         /// Which rule it breaks.
         rule: &'static str,
     },
+    /// A template source cannot be used.
+    #[error("content {content} of the catalog: {cause}")]
+    Content {
+        /// Its place in the catalog.
+        content: usize,
+        /// What is wrong with it.
+        cause: crate::render::TemplateError,
+    },
 }
 
 /// A verified bundle.
@@ -60,6 +72,7 @@ pub struct LoadedBundle {
     layouts: Vec<Layout>,
     exclusions: Vec<Exclusions>,
     actions: ActionNames,
+    renderings: Renderings,
 }
 
 impl LoadedBundle {
@@ -102,6 +115,7 @@ impl LoadedBundle {
         check::check_exclusions(&catalog, &exclusions)?;
         let actions = ActionNames::new(program.program(), &catalog)?;
         layouts.extend(actions.arm_counts().map(|arms| Layout::new(&[arms], &[])));
+        let renderings = contents::compile(&catalog, program.program())?;
         let short_hash = hash.to_string()[..16].to_owned();
         Ok(LoadedBundle {
             generation,
@@ -114,6 +128,7 @@ impl LoadedBundle {
             layouts,
             exclusions,
             actions,
+            renderings,
         })
     }
 
@@ -145,6 +160,12 @@ impl LoadedBundle {
     /// What it was compiled from.
     pub fn source(&self) -> &SourceMap {
         &self.source
+    }
+
+    /// What templates are rendered to, by the numbers of [`Catalog::contents`].
+    #[inline]
+    pub fn renderings(&self) -> &Renderings {
+        &self.renderings
     }
 
     /// The placement with this text id.
@@ -212,10 +233,14 @@ impl LoadedBundle {
                 .chain(self.actions.as_templates(self.program.program()))
                 .collect(),
             offers: self.catalog.offers.iter().map(|offer| text(offer.id)).collect(),
+            offer_values: (self.catalog.offers.iter())
+                .map(|offer| (offer.kind.name().to_owned(), offer.value))
+                .collect(),
             rules: self.source.rules.iter().map(|rule| rule.name.clone()).collect(),
             variants: (self.actions.variants().iter())
                 .map(|(split, arm)| (self.word(*split).to_owned(), self.word(*arm).to_owned()))
                 .collect(),
+            locales: self.catalog.locales.iter().map(|locale| text(*locale)).collect(),
             tags: self.actions.tags().iter().map(|tag| self.word(*tag).to_owned()).collect(),
             experiments: self.experiment_names(),
             flights: self.catalog.flights.iter().map(|flight| text(flight.id)).collect(),

@@ -50,6 +50,14 @@ pub enum Loss {
     LowerScore,
     /// An earlier tier of the same rule spoke.
     EarlierTier,
+    /// The visitor has not agreed to prices of their own.
+    NotConsented,
+    /// The campaign gives no discount this large.
+    DiscountTooLarge,
+    /// The discount would leave too little margin, or the margin is not known.
+    MarginTooSmall,
+    /// The visitor keeps an offer that was given before.
+    OfferHeld,
     /// The visitor is in the campaign's holdout.
     Holdout,
     /// The slot is not in the bundle.
@@ -73,6 +81,10 @@ impl Loss {
             Loss::LowerPriority => "lower_priority",
             Loss::LowerScore => "lower_score",
             Loss::EarlierTier => "earlier_tier",
+            Loss::NotConsented => "not_consented",
+            Loss::DiscountTooLarge => "max_discount",
+            Loss::MarginTooSmall => "min_margin",
+            Loss::OfferHeld => "offer_held",
             Loss::Holdout => "holdout",
             Loss::UnknownSlot => "unknown_slot",
             Loss::TooManyAds => "too_many_ads",
@@ -95,6 +107,8 @@ pub struct Ad {
     pub creative: Option<CreativeId>,
     /// The offer that goes with it.
     pub offer: Option<OfferId>,
+    /// Since when the offer holds, unix milliseconds; 0 without one.
+    pub offer_at_ms: i64,
     /// Index of the source rule that showed it; `None` for the house ad.
     pub rule: Option<u32>,
     /// Index of that rule's `show` among the program's actions; `None` for the house ad.

@@ -4,7 +4,7 @@
 //! describe another decision. It allocates freely and is not for the request path of ordinary traffic.
 
 use tessera_rulevm::{Truth, literal_truth, literals_of};
-use tessera_wire::catalog::PlacementId;
+use tessera_wire::catalog::{OfferId, PlacementId};
 use tessera_wire::event::{Arm, Tier};
 use tessera_wire::program::{Action, Constraint, LiteralId, Rule, RuleClass, RuleId, SourceMap};
 
@@ -180,8 +180,8 @@ impl Context<'_> {
                 lost = lost.or((own != chosen).then_some(Loss::LowerScore));
                 lost = lost.or_else(|| place.offer_loss(offer, before));
                 if lost.is_none() {
-                    lost = if is_given { Some(Loss::LowerPriority) } else { undelivered(ads) };
-                    is_given = true;
+                    lost = if is_given { Some(Loss::LowerPriority) } else { self.ungiven(place, ads, offer) };
+                    is_given |= lost.is_none();
                 }
                 offers.push(OfferExplanation {
                     rule: self.rule_name(rule),
@@ -194,6 +194,21 @@ impl Context<'_> {
             }
         }
         offers
+    }
+
+    /// Why the best offer of the rules reached no ad, if so.
+    fn ungiven(&self, place: &Place<'_>, ads: &[Ad], offer: OfferId) -> Option<Loss> {
+        if ads.iter().any(|ad| ad.offer == Some(offer)) {
+            return None;
+        }
+        let Some(ad) = ads.iter().find(|ad| ad.arm != Arm::Holdout && ad.arm != Arm::House) else {
+            let is_held_out = ads.iter().any(|ad| ad.arm == Arm::Holdout);
+            return Some(if is_held_out { Loss::Holdout } else { Loss::RuleFalse });
+        };
+        let catalog = self.snapshot.bundle().catalog();
+        let campaign = catalog.templates[ad.template.index()].campaign;
+        let terms = &catalog.campaigns[campaign.index()];
+        place.terms_loss(terms, offer).or(Some(Loss::OfferHeld))
     }
 
     /// A rule's actions with the arms of its bandits in their place, each with its number and the chosen one's.
@@ -335,12 +350,4 @@ fn position(source: &SourceMap, rule: u32, literal: LiteralId) -> Option<Positio
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before[line_start..].chars().count() + 1;
     Some(Position { file: path.clone(), line: span.line, column: u32::try_from(column).ok()? })
-}
-
-/// Why a winning offer reached no ad, if so.
-fn undelivered(ads: &[Ad]) -> Option<Loss> {
-    if ads.iter().any(|ad| ad.offer.is_some()) {
-        return None;
-    }
-    Some(if ads.iter().any(|ad| ad.arm == Arm::Holdout) { Loss::Holdout } else { Loss::RuleFalse })
 }

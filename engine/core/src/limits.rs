@@ -28,3 +28,19 @@ pub const ARMS_IN_ALL_MAX: usize = 1 << 22;
 pub const BANDIT_EXPLORATION_PPM: u32 = 10_000;
 /// Assets of one template; scoring buffers are sized by it.
 pub const ASSETS_PER_TEMPLATE_MAX: usize = 1_024;
+/// Bytes of one template source; a page fragment that is larger belongs behind an address.
+pub const TEMPLATE_BYTES_MAX: usize = 64 << 10;
+/// Contents of one template.
+pub const CONTENTS_PER_TEMPLATE_MAX: usize = 8;
+/// Macros in one template source.
+pub const MACROS_PER_CONTENT_MAX: usize = 256;
+/// Bytes that one rendered content can come to, whatever the values are; answers are made of them.
+pub const RENDERED_BYTES_MAX: usize = 512 << 10;
+/// Elements or brackets open at once in a template.
+pub const TEMPLATE_DEPTH_MAX: usize = 64;
+/// Bytes of one value that came with a request; a longer one counts as missing.
+pub const VALUE_BYTES_MAX: usize = 1_024;
+/// Bytes of a consent string in a template; longer ones exist only by mistake.
+pub const CONSENT_BYTES_MAX: usize = 4_096;
+/// Bytes of an address that the engine signs: its token and where it starts.
+pub const URL_BYTES_MAX: usize = 5_120;

@@ -96,7 +96,8 @@ impl Place<'_> {
         let placement = self.snapshot.bundle().placement(self.request.slot).ok_or(Loss::UnknownSlot)?;
         let (first_ad, first_note) = (scratch.ads.len(), scratch.notes.len());
         scratch.pins.clear();
-        let offer = self.offer(placement, scratch);
+        let offer =
+            self.first_offer(placement, scratch, |offer| self.offer_loss(offer, &scratch.ads).is_none());
         let walk = Walk { placement, offer, first_note };
         let mut loss = self.fill_from_rules(&walk, false, scratch)?;
         if scratch.ads.len() == first_ad {
@@ -213,21 +214,6 @@ impl Place<'_> {
         self.shown(candidate, class).ok()?.exposure
     }
 
-    /// The offer of the first matching rule that may give one. Fallback rules give theirs too: an offer is not a fill.
-    fn offer(&self, placement: PlacementId, scratch: &Scratch) -> Option<Given> {
-        let mut matching = Matching::new(self.snapshot, placement);
-        while let Some(id) = matching.next(&scratch.rules) {
-            for effect in self.effects(&self.program().rules[id.0 as usize]) {
-                if let Action::Offer(offer) = effect.action
-                    && self.offer_loss(offer, &scratch.ads).is_none()
-                {
-                    return Some((offer, effect.choice));
-                }
-            }
-        }
-        None
-    }
-
     fn push(
         &self,
         walk: &Walk,
@@ -254,16 +240,17 @@ impl Place<'_> {
             }
         };
         // What the holdout sees was nobody's choice, and what stands in for a bandit's arm was not the bandit's.
-        let offer =
-            walk.offer.filter(|(offer, _)| !is_held_out && self.offer_loss(*offer, &scratch.ads).is_none());
-        let choices = [shown_by.filter(|_| !is_replaced), offer.and_then(|(_, choice)| choice), pinned_by];
+        let campaign = self.catalog().templates[template.index()].campaign;
+        let offer = self.granted(campaign, (walk.placement, walk.offer), scratch).filter(|_| !is_held_out);
+        let choices = [shown_by.filter(|_| !is_replaced), offer.and_then(|offer| offer.choice), pinned_by];
         scratch.ads.push(Ad {
             placement: walk.placement,
             template,
             flight: Some(flight),
             combination: choice.combination,
             creative,
-            offer: offer.map(|(offer, _)| offer),
+            offer: offer.map(|offer| offer.offer),
+            offer_at_ms: offer.map_or(0, |offer| offer.at_ms),
             rule: Some(rule.source),
             action: Some(candidate.action),
             choices,
@@ -296,6 +283,7 @@ impl Place<'_> {
             combination: creative.combination,
             creative: Some(house),
             offer: None,
+            offer_at_ms: 0,
             rule: None,
             action: None,
             choices: Default::default(),

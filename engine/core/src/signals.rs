@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::offer::HeldOffer;
+
 use crate::experiment::Preview;
 
 /// A value in `user.traits` or `context`.
@@ -142,6 +144,8 @@ pub struct RawSignals<'a> {
     /// Counts by index into the program's feature manifest: `None` where nothing can be known of the visitor, or the list
     /// is shorter.
     pub features: &'a [Option<u32>],
+    /// Offers that the visitor was given before.
+    pub held: &'a [HeldOffer],
     /// Current offsets east of UTC, in minutes, of the zones that the program names.
     pub zone_offsets: &'a [(Box<str>, i16)],
     /// What buckets by request are computed from.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use support::experiments::Wishes;
 use support::oracle::{Bandits, Expected, ExpectedAd, Visitor, propensities};
+use support::terms;
 use support::world::{Act, COUNTRIES, Campaign, Class, Creative, DEVICES, Flight, Rule, Template, World};
 use support::{Dice, NOW_MS, compiled, loaded, posteriors};
 use tessera_engine_core::admit::{Admitted, admit};
@@ -18,13 +19,14 @@ use tessera_engine_core::consent::{Outcome, Reason, Regimes};
 use tessera_engine_core::decide::{Ad, Decision, Loss, Note, decide};
 use tessera_engine_core::experiment::Preview;
 use tessera_engine_core::explain::explain;
+use tessera_engine_core::offer::HeldOffer;
 use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_engine_core::standing::Standing;
 use tessera_engine_core::switches::Switches;
 use tessera_rulevm::{Frame, evaluate, literals_of};
-use tessera_wire::catalog::{Budget, TemplateId};
+use tessera_wire::catalog::{Budget, CampaignId, OfferId, TemplateId};
 use tessera_wire::event::{Arm, ArmChoice, Mode};
 use tessera_wire::posterior::PosteriorTable;
 use tessera_wire::program::{Feature, Polarity, RuleId, Window};
@@ -71,6 +73,7 @@ struct Ask {
     sticky_key: Option<u64>,
     seed: u64,
     preview: Option<Preview>,
+    held: Vec<HeldOffer>,
 }
 
 impl Ask {
@@ -108,6 +111,8 @@ impl Ask {
             club: dice.maybe(75, &["none", "silver", "gold", "bronze"]),
             visits: dice.maybe(75, &[0, 1, 5]),
             cart: dice.maybe(75, &[49, 50, 99, 100, 199, 200]),
+            margin: dice.maybe(75, &[0, 32, 33, 40, 39, 60]),
+            held: terms::held(&mut dice),
             gates,
             seen: None,
             purse: 0,
@@ -124,7 +129,14 @@ impl Ask {
             [number("age", visitor.age), number("visits", visitor.visits), text("club", visitor.club)];
         Ask {
             traits: traits.into_iter().flatten().collect(),
-            context: text("shop", visitor.shop).into_iter().collect(),
+            context: text("shop", visitor.shop).into_iter().chain(number("margin", visitor.margin)).collect(),
+            held: (visitor.held.iter())
+                .map(|(campaign, offer, at_ms)| HeldOffer {
+                    campaign: CampaignId(*campaign as u32),
+                    offer: OfferId(*offer as u32),
+                    at_ms: *at_ms,
+                })
+                .collect(),
             visitor,
             outcome,
             placements: placements(&mut dice),
@@ -181,6 +193,7 @@ impl Ask {
             features: &self.features,
             sticky_key: self.sticky_key,
             preview: self.preview.as_ref(),
+            held: &self.held,
             ..RawSignals::default()
         }
     }
@@ -231,6 +244,7 @@ fn found(case: &Case, decision: &Decision<'_>) -> Expected {
             .map(|flight| bundle.catalog().str(bundle.catalog().flights[flight.index()].id).to_owned()),
         creative: ad.creative.map(|creative| creative.0),
         offer: ad.offer.map(|offer| offer.0),
+        offer_at_ms: ad.offer_at_ms,
         rule: ad.rule,
         priority: ad.priority,
         arm: ad.arm,
@@ -303,6 +317,8 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
             for (ad, pins) in decision.ads.iter().zip(&pins) {
                 assert_combination(&case, ad, pins);
                 *seen.entry("choices").or_default() += ad.choices.iter().flatten().count();
+                *seen.entry("held").or_default() +=
+                    usize::from(ad.offer.is_some() && ad.offer_at_ms < NOW_MS);
                 *seen.entry("exposures").or_default() += usize::from(ad.exposure.is_some());
                 *seen.entry("holdouts").or_default() += usize::from(ad.arm == Arm::Holdout);
                 *seen.entry("pins").or_default() += pins.iter().flatten().count();
@@ -313,8 +329,8 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
             }
         }
     }
-    for composed in ["choices", "pins", "tags", "exposures", "holdouts"] {
-        assert!(seen[composed] > 500, "{composed}: {seen:?}");
+    for composed in ["choices", "pins", "tags", "exposures", "holdouts", "held"] {
+        assert!(seen[composed] > 300, "{composed}: {seen:?}");
     }
     for code in [
         "filled",

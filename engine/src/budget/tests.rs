@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicI64;
 use tessera_engine_core::decide::Ad;
 use tessera_engine_core::model::Context;
 use tessera_wire::catalog::{
-    Budget, BudgetUnit, Campaign, CampaignId, FlightId, Pacing, PlacementId, Template, TemplateId, Text,
+    Budget, BudgetUnit, Campaign, CampaignId, FlightId, Hold, Pacing, PlacementId, Template, TemplateId, Text,
 };
 use tessera_wire::event::{Arm, Tier};
 use tessera_wire::program::Span;
@@ -33,6 +33,10 @@ fn catalog(unit: BudgetUnit, (total, daily): (i64, i64), pacing: Pacing) -> Cata
         cpm_micros: 2_000_000,
     };
     let campaign = Campaign {
+        max_discount: 0,
+        min_margin: None,
+        default_offer: None,
+        hold: Hold::No,
         id,
         advertiser: Text::default(),
         landing_url: Text::default(),
@@ -46,6 +50,7 @@ fn catalog(unit: BudgetUnit, (total, daily): (i64, i64), pacing: Pacing) -> Cata
         budgets: Span::default(),
     };
     let template = Template {
+        contents: Span::default(),
         id,
         campaign: CampaignId(0),
         width: 0,
@@ -63,6 +68,7 @@ fn catalog(unit: BudgetUnit, (total, daily): (i64, i64), pacing: Pacing) -> Cata
 
 fn ad() -> Ad {
     Ad {
+        offer_at_ms: 0,
         placement: PlacementId(0),
         template: TemplateId(0),
         flight: Some(FlightId(0)),

@@ -2,7 +2,9 @@
 //!
 //! Cost: one scan of the header, no allocation. Not here: matching against the languages a creative exists in.
 
-use super::limits::LANGUAGE_BYTES_MAX;
+use smallvec::SmallVec;
+
+use super::limits::{LANGUAGE_BYTES_MAX, LANGUAGES_MAX};
 use super::prefix;
 
 /// A primary language subtag, lower case: two or three letters.
@@ -47,6 +49,25 @@ pub fn from_accept_language(header: &str) -> Option<Language> {
     best.map(|(_, language)| language)
 }
 
+/// Language tags as they were sent, from the best down.
+pub type Ranges<'h> = SmallVec<[&'h str; LANGUAGES_MAX]>;
+
+/// The languages of an `Accept-Language` header, from the most preferred down, equals in their order; `q=0` is a refusal.
+pub fn ranges(header: &str) -> Ranges<'_> {
+    let mut found: SmallVec<[(u16, &str); LANGUAGES_MAX]> = SmallVec::new();
+    for item in prefix(header, LANGUAGE_BYTES_MAX).split(',') {
+        let mut parts = item.split(';');
+        let tag = parts.next().unwrap_or("").trim();
+        let quality = parts.find_map(|part| part.trim().strip_prefix("q=")).map_or(1_000, per_mille);
+        if tag.is_empty() || tag == "*" || quality == 0 || found.len() == LANGUAGES_MAX {
+            continue;
+        }
+        let place = found.iter().position(|(known, _)| *known < quality).unwrap_or(found.len());
+        found.insert(place, (quality, tag));
+    }
+    found.into_iter().map(|(_, tag)| tag).collect()
+}
+
 /// A quality value in thousandths; anything malformed counts as the lowest that is still accepted.
 fn per_mille(text: &str) -> u16 {
     let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
@@ -86,6 +107,14 @@ mod tests {
         assert_eq!(best(""), None);
         assert_eq!(best("x-klingon, 12, abcd"), None);
         assert_eq!(best("de;q=banana,en;q=0.5").as_deref(), Some("en"));
+    }
+
+    #[test]
+    fn languages_are_listed_from_the_best_down() {
+        let list = |header| ranges(header).join(" ");
+        assert_eq!(list("de-AT;q=0.5, fr ,ro-RO;q=0.9,en;q=0.9, *;q=0.1, it;q=0"), "fr ro-RO en de-AT");
+        assert_eq!(list(""), "");
+        assert_eq!(ranges(&"de,".repeat(100)).len(), LANGUAGES_MAX);
     }
 
     #[test]

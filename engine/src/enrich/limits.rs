@@ -20,3 +20,5 @@ pub const TIME_ZONES_MAX: usize = 1_024;
 pub const DEVICE_CACHE_ENTRIES: usize = 1_024;
 /// Bytes of a user agent with its hints above which a device is not remembered: a stranger cannot fill the memory.
 pub const DEVICE_KEY_BYTES_MAX: usize = 1_024;
+/// Languages of a visitor that are looked at; browsers list a handful.
+pub const LANGUAGES_MAX: usize = 8;

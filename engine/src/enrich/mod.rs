@@ -19,7 +19,7 @@ pub mod local_time;
 pub mod zone_cell;
 
 /// The longest prefix of at most `bytes_max` bytes that ends on a character.
-fn prefix(text: &str, bytes_max: usize) -> &str {
+pub(crate) fn prefix(text: &str, bytes_max: usize) -> &str {
     let mut end = bytes_max.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;

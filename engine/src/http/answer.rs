@@ -3,15 +3,18 @@
 //! Field names are those of the native protocol. Identifiers are text, money is integer millionths with its currency, the
 //! order of fields and placements is that of the request, so that equal decisions are equal bytes.
 
+use std::cell::Cell;
+
 use tessera_engine_core::admit::Admitted;
 use tessera_engine_core::decide::{Ad, Decision, Note, PlacementOutcome};
 use tessera_engine_core::explain::Explanation;
+use tessera_engine_core::locale::Language;
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_wire::catalog::{Asset, Campaign, Catalog, Offer, Template};
 use tessera_wire::event::{Arm, TouchKind};
 use tessera_wire::signal::NUMBER_SCALE;
-use tessera_wire::token::{Token, sign_into};
 
+use super::ad_urls::{AdUrls, UrlsOf};
 use super::contents::Contents;
 use super::context::Responder;
 use super::explanation;
@@ -28,6 +31,10 @@ pub(super) struct Answer<'a> {
     pub(super) explanation: Option<&'a Explanation>,
     pub(super) decision_id: u128,
     pub(super) now_ms: i64,
+    /// The visitor's languages, from the best down.
+    pub(super) languages: &'a [&'a str],
+    /// Memory for the addresses of one ad.
+    pub(super) urls: &'a Cell<Vec<u8>>,
 }
 
 impl Answer<'_> {
@@ -159,7 +166,7 @@ impl Answer<'_> {
         }
         append_combination(catalog, template, ad.combination, json);
         if let Some(offer) = ad.offer {
-            append_offer(catalog, &catalog.offers[offer.index()], self.now_ms, json);
+            append_offer(catalog, &catalog.offers[offer.index()], ad.offer_at_ms, json);
         }
         self.experiment(ad, campaign, json);
         json.key("propensity");
@@ -167,8 +174,17 @@ impl Answer<'_> {
         self.choices(ad, json);
         json.field("tier", ad.tier.name());
         json.number_field("priority", ad.priority);
-        Contents { snapshot: self.snapshot, admitted: self.admitted, ad, template }.append(json);
-        self.urls(number, catalog.str(campaign.landing_url), json);
+        let language = language_of(catalog, ad, self.languages);
+        if let Some(locale) = language.locale() {
+            json.field("locale", catalog.str(catalog.locales[locale.index()]));
+        }
+        let landing_url = catalog.str(campaign.landing_url);
+        let of = UrlsOf { decision_id: self.decision_id, ad: number, now_ms: self.now_ms, landing_url };
+        let mut buffer = self.urls.take();
+        let urls = &AdUrls::sign(self.responder, &of, &mut buffer);
+        Contents { answer: self, ad, template, language, urls, number }.append(json);
+        append_urls(urls, json);
+        self.urls.set(buffer);
         json.close(b'}');
     }
 
@@ -192,35 +208,25 @@ impl Answer<'_> {
         json.flag_field("holdout", is_holdout);
         json.close(b'}');
     }
+}
 
-    fn urls(&self, ad: u16, landing_url: &str, json: &mut Json<'_>) {
-        json.key("impression_url");
-        self.url("/e/", TouchKind::Impression, ad, "", json);
-        json.key("viewable_url");
-        self.url("/e/", TouchKind::Viewable, ad, "", json);
-        json.key("click_url");
-        self.url("/c/", TouchKind::Click, ad, landing_url, json);
-        json.key("events");
-        json.open(b'[');
-        json.open(b'{');
-        json.field("name", TouchKind::Conversion.name());
-        json.key("url");
-        self.url("/e/", TouchKind::Conversion, ad, "", json);
-        json.close(b'}');
-        json.close(b']');
-    }
-
-    /// A URL with a signed token. The configured start of URLs is checked to need no escaping, a token never does.
-    fn url(&self, path: &str, kind: TouchKind, ad: u16, target: &str, json: &mut Json<'_>) {
-        let expires = self.now_ms / 1_000 + i64::from(self.responder.token_ttl_secs);
-        let expires_at_secs = u32::try_from(expires).unwrap_or(u32::MAX);
-        let token = Token { kind, expires_at_secs, decision_id: self.decision_id, ad, target };
-        json.plain(|out| {
-            out.extend_from_slice(self.responder.public_url.as_bytes());
-            out.extend_from_slice(path.as_bytes());
-            sign_into(&self.responder.keys.token, &token, out);
-        });
-    }
+/// The configured start of addresses is checked to need no escaping, a token never does.
+fn append_urls(urls: &AdUrls<'_>, json: &mut Json<'_>) {
+    let mut url = |name, url: &str| {
+        json.key(name);
+        json.plain(|out| out.extend_from_slice(url.as_bytes()));
+    };
+    url("impression_url", urls.impression());
+    url("viewable_url", urls.viewable());
+    url("click_url", urls.click());
+    json.key("events");
+    json.open(b'[');
+    json.open(b'{');
+    json.field("name", TouchKind::Conversion.name());
+    json.key("url");
+    json.plain(|out| out.extend_from_slice(urls.conversion().as_bytes()));
+    json.close(b'}');
+    json.close(b']');
 }
 
 const fn reason_code(ad: &Ad) -> &'static str {
@@ -232,12 +238,19 @@ const fn reason_code(ad: &Ad) -> &'static str {
     }
 }
 
+/// The language that an ad speaks to this visitor.
+pub(super) fn language_of<'r>(catalog: &Catalog, ad: &Ad, languages: &[&'r str]) -> Language<'r> {
+    let template = &catalog.templates[ad.template.index()];
+    let assets = chosen_assets(catalog, template, ad.combination).map(|(_, asset)| asset);
+    Language::choose(catalog, assets, languages)
+}
+
 /// Slot names with the assets of a combination number.
 pub(super) fn chosen_assets<'a>(
     catalog: &'a Catalog,
     template: &'a Template,
     number: u32,
-) -> impl Iterator<Item = (&'a str, &'a Asset)> {
+) -> impl Iterator<Item = (&'a str, &'a Asset)> + Clone {
     let mut radix = template.combinations;
     catalog.slots_of(template).iter().map(move |slot| {
         let assets = catalog.assets_of(slot);
@@ -257,7 +270,7 @@ fn append_combination(catalog: &Catalog, template: &Template, number: u32, json:
     json.close(b'}');
 }
 
-fn append_offer(catalog: &Catalog, offer: &Offer, now_ms: i64, json: &mut Json<'_>) {
+fn append_offer(catalog: &Catalog, offer: &Offer, at_ms: i64, json: &mut Json<'_>) {
     json.key("offer");
     json.open(b'{');
     json.field("id", catalog.str(offer.id));
@@ -267,12 +280,17 @@ fn append_offer(catalog: &Catalog, offer: &Offer, now_ms: i64, json: &mut Json<'
     if offer.code.len > 0 {
         json.field("code", catalog.str(offer.code));
     }
-    let expires_at_ms = now_ms.saturating_add(i64::from(offer.ttl_secs) * 1_000);
-    if let Ok(expires_at) = jiff::Timestamp::from_millisecond(expires_at_ms) {
+    if let Some(expires_at) = offer_expires_at(offer, at_ms) {
         json.key("expires_at");
         json.plain(|out| append_display(&expires_at, out));
     }
     json.close(b'}');
+}
+
+/// When an offer ends that has held since then.
+pub(super) fn offer_expires_at(offer: &Offer, at_ms: i64) -> Option<jiff::Timestamp> {
+    let expires_at_ms = at_ms.saturating_add(i64::from(offer.ttl_secs) * 1_000);
+    jiff::Timestamp::from_millisecond(expires_at_ms).ok()
 }
 
 pub(super) fn append_hex(number: u128, out: &mut Vec<u8>) {

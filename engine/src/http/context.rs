@@ -1,6 +1,7 @@
 //! What a worker answers with: shared read-only state, and its own scratch memory.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -23,7 +24,9 @@ use crate::enrich::client_addr::{ClientAddrPolicy, truncate};
 use crate::enrich::device::{ClientHints, DeviceClassifier};
 use crate::enrich::device_cache::DeviceCache;
 use crate::enrich::geo_cell::{GeoCell, Geography};
-use crate::enrich::language::{Language, from_accept_language};
+use crate::enrich::language::{Language, Ranges, from_accept_language, ranges};
+use crate::enrich::limits::LANGUAGE_BYTES_MAX;
+use crate::enrich::prefix;
 use crate::enrich::zone_cell::ZoneCell;
 use crate::journal::WorkerJournal;
 use crate::keys::Keys;
@@ -78,6 +81,8 @@ pub(crate) struct Memory {
     pub(crate) scratch: Scratch,
     pub(crate) devices: DeviceCache,
     pub(crate) user: UserView,
+    /// Addresses of one ad.
+    pub(crate) urls: Cell<Vec<u8>>,
     pub(crate) funds: WorkerFunds,
 }
 
@@ -89,6 +94,7 @@ impl Memory {
             scratch: Scratch::new(program),
             devices: DeviceCache::default(),
             user: UserView::default(),
+            urls: Cell::default(),
             funds: WorkerFunds::default(),
         }
     }
@@ -296,6 +302,14 @@ impl Responder {
             is_caller_trusted: enriched.is_trusted_caller,
         };
         consent::evaluate(&inputs, &self.consent, arrival.now_ms)
+    }
+}
+
+/// The visitor's languages as tags, from the best down.
+pub(super) fn languages<'a>(arrival: &Arrival<'a>, device: &'a DeviceBody<'_>) -> Ranges<'a> {
+    match &device.lang {
+        Some(tag) => Ranges::from_iter([prefix(&tag.0, LANGUAGE_BYTES_MAX)]),
+        None => arrival.header(ACCEPT_LANGUAGE).map_or_else(Ranges::new, ranges),
     }
 }
 

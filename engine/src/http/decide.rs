@@ -15,8 +15,8 @@ use tessera_wire::signal::Gates;
 
 use smallvec::SmallVec;
 
-use super::answer::Answer;
-use super::context::{Arrival, Enriched, Memory, Responder, Worker};
+use super::answer::{Answer, language_of};
+use super::context::{Arrival, Enriched, Memory, Responder, Worker, languages};
 use super::notes::{first_of, notes_of};
 use super::problem::Problem;
 use super::remembered::{behaviour_of, midnight_ms, remembered_cart_value};
@@ -60,12 +60,14 @@ impl Responder {
     }
 
     /// Adds what was shown to what the visitor's caps and counters read. The very next decision sees it.
-    fn count_impression(&self, live: &Live, shown: &Shown<'_>) -> Option<Remembered> {
+    pub(super) fn count_impression(&self, live: &Live, shown: &Shown<'_>) -> Option<Remembered> {
         if shown.counted_subject == 0 || !live.plan().counts_impressions() {
             return None;
         }
         let mut keys: SmallVec<[CountKey; 8]> = SmallVec::new();
         live.plan().impression_keys(live.bundle().catalog(), shown.ad, |key| keys.push(key));
+        let promise = live.plan().promise_key(live.bundle().catalog(), shown.ad, shown.served.at_ms);
+        keys.extend(promise.filter(|_| shown.may_hold));
         self.users.count_all(shown.counted_subject, &keys, shown.served.at_ms);
         let is_counted = !keys.is_empty() && !self.users.is_suppressed(shown.counted_subject);
         is_counted.then(|| record(shown.counted_subject, Change::Other, &keys, shown.served.at_ms))
@@ -144,6 +146,7 @@ impl Responder {
             request_key: seed,
             features: &memory.user.features,
             behaviour: behaviour_of(&memory.user, arrival.now_ms),
+            held: &memory.user.held,
             preview: preview.as_ref(),
             ..self.raw_signals(body, &enriched, device, &context, &memory.user)
         };
@@ -157,6 +160,7 @@ impl Responder {
         let may_count =
             admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test && preview.is_none();
         let counted_subject = if may_count { subject } else { 0 };
+        let languages = languages(arrival, &body.device);
         let answer = Answer {
             responder: self,
             snapshot: live,
@@ -166,6 +170,8 @@ impl Responder {
             explanation: explanation.as_ref(),
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
+            languages: &languages,
+            urls: &memory.urls,
         };
         let sold = take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
         let summary = Summary::of(&decision, admitted.mode());
@@ -223,6 +229,8 @@ pub(super) struct Shown<'a> {
     pub(super) ad: &'a Ad,
     /// Whose impressions it adds to; 0 when counting is not allowed.
     pub(super) counted_subject: u128,
+    /// May it be remembered which offer was given?
+    may_hold: bool,
 }
 
 /// A decision that has been made, and everything that an answer to it is written from.
@@ -239,8 +247,10 @@ impl Decided<'_> {
         let Answer { snapshot, admitted, decision, now_ms, .. } = &self.answer;
         let ad = &decision.ads[index];
         let notes = notes_of(decision, index);
-        let served = served(snapshot, (self.random, *now_ms), admitted, (ad, number), notes);
-        Shown { served, ad, counted_subject: self.counted_subject }
+        let served =
+            served(snapshot, (self.random, *now_ms), admitted, (ad, number), (notes, self.answer.languages));
+        let may_hold = admitted.gates().covers(Gates::STORE_ACCESS.or(Gates::ADS_PERSONALIZE));
+        Shown { served, ad, counted_subject: self.counted_subject, may_hold }
     }
 }
 
@@ -337,9 +347,12 @@ fn served(
     (decision_id, at_ms): (u128, i64),
     admitted: &tessera_engine_core::admit::Admitted<'_>,
     (ad, number): (&Ad, u16),
-    notes: &[Note],
+    (notes, languages): (&[Note], &[&str]),
 ) -> Served {
-    let template = &snapshot.bundle().catalog().templates[ad.template.index()];
+    let catalog = snapshot.bundle().catalog();
+    let template = &catalog.templates[ad.template.index()];
+    let locale = language_of(catalog, ad, languages).locale();
+    let margin = catalog.campaigns[template.campaign.index()].min_margin;
     Served {
         decision_id,
         ad: number,
@@ -355,7 +368,10 @@ fn served(
         template: ad.template.0,
         combination: ad.combination,
         offer: ad.offer.map_or(NONE, |offer| offer.0),
+        offer_at_ms: ad.offer_at_ms,
+        item_margin: margin.and_then(|margin| admitted.frame().integer(margin.signal)),
         rule: ad.rule.unwrap_or(NONE),
+        locale: locale.map_or(NONE, |locale| locale.0),
         choices: ad.choices,
         variants: first_of(notes, |note| match note {
             Note::Variant(number) => Some(number),

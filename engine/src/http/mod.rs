@@ -6,6 +6,7 @@
 //!        \-> events (behaviour batches -> journal)
 //! ```
 
+mod ad_urls;
 pub(crate) mod admin;
 mod answer;
 pub(crate) mod behaviour;

@@ -9,12 +9,12 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use tessera_engine_core::decide::Ad;
-use tessera_wire::catalog::Catalog;
+use tessera_wire::catalog::{CampaignId, Catalog, Hold, OfferId};
 use tessera_wire::program::{Feature, FeatureEvent, FeatureSubject, Origin, Program, SourceMap, Window};
 use tessera_wire::signal::Builtin;
 
 use super::state::CountKey;
-use crate::limits::COUNT_KEYS_MAX;
+use crate::limits::{COUNT_KEYS_MAX, PROMISES_MAX};
 
 /// All keys that were ever counted here, by text.
 #[derive(Debug, Default)]
@@ -77,6 +77,14 @@ pub struct CountPlan {
     pub(super) reads_behaviour: bool,
     impressions: AdKeys,
     behaviours: HashMap<Box<str>, CountKey>,
+    promises: Promises,
+}
+
+/// Offers that visitors keep: a stamp of such a key says when one was given.
+#[derive(Debug, Default)]
+struct Promises {
+    keys: HashMap<(CampaignId, OfferId), CountKey>,
+    offers: HashMap<CountKey, (CampaignId, OfferId)>,
 }
 
 /// Keys that an ad adds to, by what the ad is.
@@ -108,6 +116,45 @@ impl CountPlan {
         plan.by_key = keyed.filter_map(|(feature, number)| Some((feature.key?, number))).collect();
         plan.by_key.sort_unstable();
         plan
+    }
+
+    /// Adds what the campaigns of a catalog promise: with every campaign that holds its offers, each of them.
+    pub fn with_promises(mut self, catalog: &Catalog, registry: &KeyRegistry) -> CountPlan {
+        let holding = (0..).map(CampaignId).zip(&catalog.campaigns).filter(|(_, one)| one.hold != Hold::No);
+        for (campaign, terms) in holding {
+            for (offer, named) in (0..).map(OfferId).zip(&catalog.offers) {
+                if self.promises.keys.len() == PROMISES_MAX {
+                    tracing::error!(
+                        limit = PROMISES_MAX,
+                        "too many held offers; visitors do not keep the rest"
+                    );
+                    return self;
+                }
+                let (campaign_id, offer_id) = (catalog.str(terms.id), catalog.str(named.id));
+                let text = format!("offer/{}/{campaign_id}/{offer_id}", campaign_id.len());
+                if let Some(key) = registry.key(text) {
+                    self.promises.keys.insert((campaign, offer), key);
+                    self.promises.offers.insert(key, (campaign, offer));
+                }
+            }
+        }
+        self
+    }
+
+    /// The offer that a stamp of this key promised.
+    pub(super) fn promise(&self, key: CountKey) -> Option<(CampaignId, OfferId)> {
+        self.promises.offers.get(&key).copied()
+    }
+
+    pub(super) fn has_promises(&self) -> bool {
+        !self.promises.keys.is_empty()
+    }
+
+    /// The key of an offer that begins to hold with this ad, in the second of `at_ms`.
+    pub fn promise_key(&self, catalog: &Catalog, ad: &Ad, at_ms: i64) -> Option<CountKey> {
+        let campaign = catalog.templates.get(ad.template.index())?.campaign;
+        let key = self.promises.keys.get(&(campaign, ad.offer?))?;
+        (ad.offer_at_ms == at_ms - at_ms.rem_euclid(1_000)).then_some(*key)
     }
 
     fn want(&mut self, feature: &Feature, key: CountKey, source: &SourceMap) {
@@ -147,12 +194,12 @@ impl CountPlan {
 
     /// Must a visitor's state be looked up at all?
     pub fn reads_anything(&self) -> bool {
-        self.reads_behaviour || !self.features.is_empty()
+        self.reads_behaviour || !self.features.is_empty() || self.has_promises()
     }
 
     /// Must served ads be counted?
     pub fn counts_impressions(&self) -> bool {
-        !self.impressions.is_empty()
+        !self.impressions.is_empty() || self.has_promises()
     }
 
     /// Calls `count` with each key that showing this ad adds to.

@@ -20,6 +20,7 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
+use tessera_engine_core::offer::HeldOffer;
 use tessera_wire::event::{NONE, Remembered};
 use tessera_wire::program::Window;
 
@@ -79,6 +80,8 @@ pub struct UserView {
     pub purchases: Option<u32>,
     /// Product viewed last, empty when none.
     pub last_viewed: String,
+    /// Offers that were given, oldest first.
+    pub held: Vec<HeldOffer>,
 }
 
 impl UserView {
@@ -87,6 +90,7 @@ impl UserView {
         self.features.clear();
         (self.cart, self.recency, self.purchases) = (None, Recency::default(), None);
         self.last_viewed.clear();
+        self.held.clear();
     }
 
     /// When the cart was left behind, unix milliseconds: its last touch, once that is long enough ago.
@@ -167,6 +171,9 @@ impl UserStore {
                 // A window leaves its first instant out, and the future does not count.
                 let is_within = stamp.at_secs > since && stamp.at_secs <= now_secs;
                 view.features[feature] = view.features[feature].map(|count| count + u32::from(is_within));
+            }
+            if let Some((campaign, offer)) = plan.promise(stamp.key) {
+                view.held.push(HeldOffer { campaign, offer, at_ms: i64::from(stamp.at_secs) * 1_000 });
             }
         }
         let Some(user) = user.filter(|_| plan.reads_behaviour) else { return };

@@ -10,7 +10,7 @@ use crate::source::schema::{Name, RawCampaign, RawFlight, RawPlacement};
 use crate::source::value;
 
 impl Builder<'_> {
-    pub(super) fn add_campaign(&mut self, raw: &RawCampaign) {
+    pub(super) fn add_campaign(&mut self, raw: &RawCampaign, compiled: Option<&rulec::Compiled>) {
         self.read(&raw.landing_url, value::url);
         if raw.landing_url.get_ref().len() > CLICK_TARGET_BYTES_MAX {
             let message = format!("a landing url has at most {CLICK_TARGET_BYTES_MAX} bytes");
@@ -28,6 +28,7 @@ impl Builder<'_> {
         }
         self.check_control(raw);
         let flights = self.add_flights(raw);
+        let terms = self.terms(raw, compiled);
         let budgets = self.add_campaign_budgets(raw, flights);
         let subject = FeatureSubject::Campaign(CampaignId(self.catalog.campaigns.len() as u32));
         let caps = self.add_caps(&raw.id, subject, &raw.caps);
@@ -39,6 +40,10 @@ impl Builder<'_> {
             landing_url: self.text(raw.landing_url.get_ref()),
             flights,
             is_active: raw.active,
+            max_discount: terms.max_discount,
+            min_margin: terms.min_margin,
+            default_offer: terms.default_offer,
+            hold: terms.hold,
             holdout_ppm,
             holdout_salt: self.text(&salt),
             control: control.map(CreativeId),

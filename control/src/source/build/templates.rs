@@ -52,6 +52,8 @@ impl Builder<'_> {
             fields,
             exploration_ppm,
             exclusions: self.add_exclusions(raw, slots, combinations),
+            // Added when everything that they may refer to is there.
+            contents: Span { first: 0, len: 0 },
             caps,
         };
         self.catalog.templates.push(template);
@@ -212,7 +214,7 @@ impl Builder<'_> {
         (FieldKind::SignalWord { signal, words }, raw.values.len())
     }
 
-    fn unknown(&mut self, what: &str, name: &Name, nearest: Option<&str>) {
+    pub(super) fn unknown(&mut self, what: &str, name: &Name, nearest: Option<&str>) {
         let message = format!("{what} `{}` does not exist", name.get_ref());
         let mut problem = Problem::catalog(CatalogCode::UnknownName, name.span(), message);
         if let Some(nearest) = nearest {

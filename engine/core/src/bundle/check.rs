@@ -22,7 +22,7 @@ use crate::limits::{ASSETS_PER_TEMPLATE_MAX, EXCLUDING_COMBINATIONS_MAX, EXCLUSI
 /// Checks one list after another; the first broken rule is reported.
 pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Result<(), LoadError> {
     check_each("placements", &catalog.placements, |placement| check_placement(catalog, placement))?;
-    check_each("campaigns", &catalog.campaigns, |campaign| check_campaign(catalog, campaign))?;
+    check_each("campaigns", &catalog.campaigns, |campaign| check_campaign(catalog, program, campaign))?;
     check_each("flights", &catalog.flights, |flight| {
         rule(text_fits(catalog, flight.id), "its id is outside the text")?;
         rule(flight.start_ms < flight.end_ms, "it ends before it starts")?;
@@ -53,12 +53,34 @@ pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Res
         rule(
             [asset.id, asset.content, asset.alt].iter().all(|text| text_fits(catalog, *text)),
             "a text is outside",
+        )?;
+        rule(
+            span_fits(asset.translations, catalog.translations.len()),
+            "its translations are outside the list",
         )
+    })?;
+    check_each("translations", &catalog.translations, |translation| {
+        let texts = [translation.content, translation.alt];
+        rule(texts.iter().all(|text| text_fits(catalog, *text)), "a text is outside")?;
+        rule(translation.locale.index() < catalog.locales.len(), "its language does not exist")
+    })?;
+    check_each("locales", &catalog.locales, |locale| {
+        rule(text_fits(catalog, *locale), "its tag is outside the text")
+    })?;
+    check_each("contents", &catalog.contents, |content| {
+        rule(text_fits(catalog, content.body), "its body is outside the text")
     })?;
     check_each("fields", &catalog.fields, |field| check_field(catalog, program, field))?;
     check_each("templates", &catalog.templates, |template| check_template(catalog, template))?;
     check_each("creatives", &catalog.creatives, |creative| check_creative(catalog, creative))?;
     check_each("offers", &catalog.offers, |offer| check_offer(catalog, offer))?;
+    if catalog.locale.is_some_and(|locale| locale.index() >= catalog.locales.len()) {
+        return Err(LoadError::Catalog {
+            list: "locales",
+            index: 0,
+            rule: "the catalog's own does not exist",
+        });
+    }
     super::experiments::check_experiments(catalog)?;
     check_ids(catalog)?;
     check_controls(catalog)?;
@@ -185,7 +207,7 @@ fn check_placement(catalog: &Catalog, placement: &Placement) -> Checked {
     )
 }
 
-fn check_campaign(catalog: &Catalog, campaign: &Campaign) -> Checked {
+fn check_campaign(catalog: &Catalog, program: &VerifiedProgram, campaign: &Campaign) -> Checked {
     let texts = [campaign.id, campaign.advertiser, campaign.landing_url, campaign.holdout_salt];
     rule(texts.iter().all(|text| text_fits(catalog, *text)), "a text is outside the arena")?;
     rule(campaign.landing_url.len as usize <= CLICK_TARGET_BYTES_MAX, "its landing url is too long")?;
@@ -200,6 +222,15 @@ fn check_campaign(catalog: &Catalog, campaign: &Campaign) -> Checked {
     rule(
         campaign.control.is_none_or(|creative| creative.index() < catalog.creatives.len()),
         "its control does not exist",
+    )?;
+    rule(
+        campaign.default_offer.is_none_or(|offer| offer.index() < catalog.offers.len()),
+        "its default offer does not exist",
+    )?;
+    let signals = program.program().attributes.len();
+    rule(
+        campaign.min_margin.is_none_or(|margin| usize::from(margin.signal.0) < signals),
+        "the signal of its margin does not exist",
     )?;
     rule(span_fits(campaign.experiments, catalog.experiments.len()), "its experiments are outside the list")
 }
@@ -218,6 +249,7 @@ fn check_template(catalog: &Catalog, template: &Template) -> Checked {
     rule(!catalog.str(template.id).starts_with(BANDIT_PREFIX), "its id begins like a bandit's")?;
     check_caps(catalog, template.caps)?;
     rule(span_fits(template.exclusions, catalog.exclusions.len()), "its exclusions are outside the list")?;
+    rule(span_fits(template.contents, catalog.contents.len()), "its contents are outside the list")?;
     rule(template.exclusions.len as usize <= EXCLUSIONS_PER_TEMPLATE_MAX, "it has too many exclusions")?;
     rule(
         template.exclusions.len == 0 || template.combinations as usize <= EXCLUDING_COMBINATIONS_MAX,

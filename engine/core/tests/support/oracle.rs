@@ -26,6 +26,10 @@ pub(crate) struct Visitor {
     pub(crate) club: Option<&'static str>,
     pub(crate) visits: Option<i64>,
     pub(crate) cart: Option<i64>,
+    /// Of the item, in percent.
+    pub(crate) margin: Option<i64>,
+    /// Offers given before: campaign, offer, when.
+    pub(crate) held: Vec<(usize, usize, i64)>,
     pub(crate) gates: Gates,
     /// What says how often the visitor saw what; `None` when nobody can know.
     pub(crate) seen: Option<u64>,
@@ -84,6 +88,7 @@ pub(crate) struct ExpectedAd {
     pub(crate) flight: Option<String>,
     pub(crate) creative: Option<u32>,
     pub(crate) offer: Option<u32>,
+    pub(crate) offer_at_ms: i64,
     pub(crate) rule: Option<u32>,
     pub(crate) priority: i32,
     pub(crate) arm: Arm,
@@ -354,8 +359,8 @@ impl World {
         let speaking = self.speaking(visitor, place.slot);
         let done = |rule: &Rule, act: &Act| self.done(visitor, place, rule, act);
         let effects = speaking.iter().flat_map(|(_, rule, acts)| acts.iter().map(|act| done(rule, act)));
-        let mut offers = effects.filter_map(|(act, choice)| Some((offered(&act)?, choice)));
-        let offer = offers.find(|(offer, _)| self.may_give(visitor, *offer, ads));
+        let offered: Vec<(u32, Option<Choice>)> =
+            effects.filter_map(|(act, choice)| offered(&act).map(|offer| (offer, choice))).collect();
         let mut pins: Vec<(usize, usize, Option<Choice>)> = Vec::new();
         let first = ads.len();
         let mut loss = None;
@@ -394,8 +399,17 @@ impl World {
                     if ads.len() == 100 {
                         return (ads.len() == first).then_some(Loss::TooManyAds);
                     }
-                    let offer = offer.clone().filter(|(offer, _)| self.may_give(visitor, *offer, ads));
-                    ads.push(self.staged(visitor, admitted, place.slot, stage, choice, offer, &pins));
+                    let may_give = |offer: u32| self.may_give(visitor, offer, ads);
+                    let ad = self.staged(
+                        visitor,
+                        admitted,
+                        place.slot,
+                        stage,
+                        choice,
+                        (&offered, &may_give),
+                        &pins,
+                    );
+                    ads.push(ad);
                 }
             }
             if ads.len() > first {
@@ -446,15 +460,17 @@ impl World {
         slot: usize,
         shown: Stage<'_>,
         choice: Option<Choice>,
-        offer: Option<(u32, Option<Choice>)>,
+        offered: (&[(u32, Option<Choice>)], &dyn Fn(u32) -> bool),
         reached: &[(usize, usize, Option<Choice>)],
     ) -> ExpectedAd {
         let Stage { number, rule, template, creative, flight, assigned } = shown;
         let is_held_out = assigned == Assigned::HeldOut;
         let (pins, pinned_by) =
             if creative.is_none() { self.pins_for(template, reached) } else { Default::default() };
-        let offer = offer.filter(|_| !is_held_out);
-        let offered_by = offer.as_ref().and_then(|(_, choice)| choice.clone());
+        let campaign = self.templates[template].campaign;
+        let offer =
+            self.campaigns[campaign].terms.granted(visitor, campaign, offered).filter(|_| !is_held_out);
+        let offered_by = offer.as_ref().and_then(|(_, choice, _)| choice.clone());
         ExpectedAd {
             pins,
             choices: [choice.filter(|_| !self.is_replaced(assigned)), offered_by, pinned_by],
@@ -468,7 +484,8 @@ impl World {
             template: template as u32,
             flight: Some(flight),
             creative: creative.map(|creative| creative as u32),
-            offer: offer.map(|(offer, _)| offer),
+            offer_at_ms: offer.as_ref().map_or(0, |(_, _, at_ms)| *at_ms),
+            offer: offer.map(|(offer, ..)| offer),
             rule: Some(number as u32),
             priority: rule.priority,
             arm: match creative {
@@ -497,6 +514,7 @@ impl World {
             flight: None,
             creative: Some(house as u32),
             offer: None,
+            offer_at_ms: 0,
             rule: None,
             priority: i32::MIN,
             arm: Arm::House,

@@ -98,6 +98,7 @@ impl Visit {
             request_key: self.seed,
             is_test: self.seed.is_multiple_of(16),
             preview: None,
+            held: &[],
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 
 use super::experiments::{Experiment, experiments, write_experiment};
+use super::terms::{OFFERS, Terms};
 use super::{Dice, NOW_MS};
 
 pub(crate) const COUNTRIES: [&str; 4] = ["RO", "DE", "US", "FR"];
@@ -79,6 +80,7 @@ pub(crate) struct Campaign {
     pub(crate) flights: Vec<Flight>,
     pub(crate) holdout_percent: u32,
     pub(crate) control: Option<usize>,
+    pub(crate) terms: Terms,
     pub(crate) caps: Vec<Cap>,
     pub(crate) limits: Limits,
 }
@@ -338,9 +340,8 @@ impl World {
         for asset in 0..4 {
             let _ = write!(out, "[[asset]]\nid = \"a{asset}\"\ntext = \"Text {asset}\"\n");
         }
-        let gifts = ["discount = \"10%\"", "free_shipping = true", "bundle = true"];
-        for (number, (gift, caps)) in gifts.iter().zip(&self.offer_caps).enumerate() {
-            let _ = write!(out, "[[offer]]\nid = \"o{number}\"\n{gift}\n{}", caps_text(caps));
+        for (offer, caps) in OFFERS.iter().zip(&self.offer_caps) {
+            let _ = write!(out, "{offer}{}", caps_text(caps));
         }
         for (number, campaign) in self.campaigns.iter().enumerate() {
             write_campaign(&mut out, number, campaign);
@@ -373,7 +374,7 @@ impl World {
             "language 1\nattribute age : number from profile needs ads_personalization\n\
              attribute club : one of none, silver, gold from profile needs ads_personalization\n\
              attribute visits : number from profile needs analytics\n\
-             attribute shop : one of web, app from request\nattribute cart.value : money(EUR) needs behaviour\n",
+             attribute shop : one of web, app from request\nattribute margin : number from request\nattribute cart.value : money(EUR) needs behaviour\n",
         );
         for (number, segment) in self.segments.iter().enumerate() {
             let _ = writeln!(out, "segment \"g{number}\" {{ {} }}", text(segment));
@@ -404,7 +405,7 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
     let (caps, limits) = (caps(dice), limits(dice));
     let control = (holdout_percent > 0 || dice.percent(60)).then(|| dice.pick(&own));
     let is_active = dice.percent(90);
-    Campaign { is_active, flights, holdout_percent, control, caps, limits }
+    Campaign { is_active, flights, holdout_percent, control, caps, limits, terms: Terms::new(dice) }
 }
 
 fn limits(dice: &mut Dice) -> Limits {
@@ -564,12 +565,13 @@ fn write_rule(out: &mut String, number: usize, rule: &Rule) {
 }
 
 fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
-    let Campaign { is_active, flights, holdout_percent, control, caps, limits } = campaign;
+    let Campaign { is_active, flights, holdout_percent, control, caps, limits, terms } = campaign;
     let _ = write!(
         out,
         "[[campaign]]\nid = \"c{number}\"\nlanding_url = \"https://x.example/\"\nactive = {is_active}\n"
     );
     let _ = writeln!(out, "{}{}holdout = \"{holdout_percent}%\"", caps_text(caps), limits_text(*limits));
+    terms.write(out);
     if let Some(control) = control {
         let _ = writeln!(out, "control = \"cr{control}\"");
     }

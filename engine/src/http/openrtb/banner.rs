@@ -75,7 +75,8 @@ mod tests {
             let whole = |text: &str| Text { start: 0, len: text.len() as u32 };
             let catalog = Catalog { text: text.clone(), ..Catalog::default() };
             let none = Text::default();
-            let asset = |kind| Asset { id: none, kind, content: whole(&text), alt: whole(&text) };
+            let translations = Default::default();
+            let asset = |kind| Asset { id: none, kind, content: whole(&text), alt: whole(&text), translations };
             let (image, words) = (asset(AssetKind::Image), asset(AssetKind::Text));
             let mut out = String::new();
             write(&catalog, &[("image", &image), ("headline", &words)], (300, 250), &click, &mut out);

@@ -4,7 +4,9 @@
 //! those of the decision core's own tests.
 
 mod auctions;
+mod contents;
 mod golden;
+mod offers;
 mod preview;
 mod properties;
 #[path = "../../../core/tests/support/mod.rs"]
