@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use support::experiments::Wishes;
 use support::oracle::{Bandits, Expected, ExpectedAd, Visitor, propensities};
-use support::terms::{self, Terms};
+use support::terms;
 use support::world::{Act, COUNTRIES, Campaign, Class, Creative, DEVICES, Flight, Rule, Template, World};
 use support::{Dice, NOW_MS, compiled, loaded, posteriors};
 use tessera_engine_core::admit::{Admitted, admit};
