@@ -11,6 +11,12 @@ mod limits;
 
 use serde::{Deserialize, Serialize};
 
+mod contents;
+mod offers;
+
+pub use contents::{Content, ContentKind, Translation};
+pub use offers::{Hold, MinMargin, Offer, OfferKind};
+
 use crate::program::{SegmentId, SignalId, Span, WordId};
 
 pub use limits::{Budget, BudgetUnit, Cap, Pacing};
@@ -208,27 +214,6 @@ pub enum VariantShows {
     Template(TemplateId),
 }
 
-/// The least margin that a discount must leave, in percent scaled by [`crate::signal::NUMBER_SCALE`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MinMargin {
-    /// A number signal: margin of the item in percent of its price.
-    pub signal: SignalId,
-    /// The least margin in percent of what is paid.
-    pub least: i64,
-}
-
-/// Does a visitor keep an offer of a campaign until it ends?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Hold {
-    /// Every decision gives what fits then.
-    #[default]
-    No,
-    /// Whatever was given first.
-    Keep,
-    /// Whatever was given first, until a larger discount comes.
-    Improve,
-}
-
 /// A run of a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flight {
@@ -273,49 +258,6 @@ pub struct Template {
     pub caps: Span,
 }
 
-/// What a rendered content is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum ContentKind {
-    /// A piece of a page.
-    Html,
-    /// Any JSON value.
-    Json,
-    /// A JSON object with the assets of a native ad.
-    Native,
-    /// An address.
-    Url,
-}
-
-impl ContentKind {
-    /// Every kind.
-    pub const ALL: [ContentKind; 4] =
-        [ContentKind::Html, ContentKind::Json, ContentKind::Native, ContentKind::Url];
-
-    /// Is it rendered to a JSON value?
-    pub const fn is_json(self) -> bool {
-        matches!(self, ContentKind::Json | ContentKind::Native)
-    }
-
-    /// The word in answers and in the catalog source.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ContentKind::Html => "html",
-            ContentKind::Json => "json",
-            ContentKind::Native => "native",
-            ContentKind::Url => "url",
-        }
-    }
-}
-
-/// A text with macros that a template is rendered from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Content {
-    /// What it becomes.
-    pub kind: ContentKind,
-    /// The text as written.
-    pub body: Text,
-}
-
 /// A hole in a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
@@ -349,17 +291,6 @@ pub struct Asset {
     pub translations: Span,
 }
 
-/// An asset in another language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Translation {
-    /// Which language.
-    pub locale: LocaleId,
-    /// URL or text, like the asset's own.
-    pub content: Text,
-    /// Alternative text of an image, empty for text.
-    pub alt: Text,
-}
-
 /// A fixed choice of one asset per slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Creative {
@@ -369,45 +300,6 @@ pub struct Creative {
     pub template: TemplateId,
     /// The same choice as a combination number of the template.
     pub combination: u32,
-    /// Its frequency caps ([`Catalog::caps`]).
-    pub caps: Span,
-}
-
-/// What an offer gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OfferKind {
-    /// A percentage off; the value is the percentage scaled by [`crate::signal::NUMBER_SCALE`].
-    DiscountPercent,
-    /// No shipping cost; the value is 0.
-    FreeShipping,
-    /// A named bundle of products; the value is 0.
-    Bundle,
-}
-
-impl OfferKind {
-    /// The word in answers and in the catalog source.
-    pub const fn name(self) -> &'static str {
-        match self {
-            OfferKind::DiscountPercent => "discount_percent",
-            OfferKind::FreeShipping => "free_shipping",
-            OfferKind::Bundle => "bundle",
-        }
-    }
-}
-
-/// An incentive attached to an ad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offer {
-    /// Text id.
-    pub id: Text,
-    /// What it gives.
-    pub kind: OfferKind,
-    /// How much, in the unit of its kind.
-    pub value: i64,
-    /// Code the visitor enters, empty when none.
-    pub code: Text,
-    /// How long it holds after the decision, in seconds.
-    pub ttl_secs: u32,
     /// Its frequency caps ([`Catalog::caps`]).
     pub caps: Span,
 }

@@ -130,10 +130,7 @@ impl Responder {
         let placements = placements_of(body, &formats);
         let context = context_of(body);
         let device = self.device(arrival, &body.device, &mut memory.devices);
-        let seed = match &body.request_id {
-            Some(id) => xxhash_rust::xxh3::xxh3_64(id.0.as_bytes()),
-            None => arrival.random as u64,
-        };
+        let seed = seed_of(body, arrival);
         let zones = self.zones.load();
         memory.user.clear();
         if subject != 0 && live.plan().reads_anything() && !is_suppressed {
@@ -160,7 +157,6 @@ impl Responder {
         let may_count =
             admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test && preview.is_none();
         let counted_subject = if may_count { subject } else { 0 };
-        let languages = languages(arrival, &body.device);
         let answer = Answer {
             responder: self,
             snapshot: live,
@@ -170,7 +166,7 @@ impl Responder {
             explanation: explanation.as_ref(),
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
-            languages: &languages,
+            languages: &languages(arrival, &body.device),
             urls: &memory.urls,
         };
         let sold = take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
@@ -220,6 +216,14 @@ impl Responder {
             is_test: body.options.test,
             ..RawSignals::default()
         }
+    }
+}
+
+/// What all chance of a decision follows from.
+fn seed_of(body: &DecideBody<'_>, arrival: &Arrival<'_>) -> u64 {
+    match &body.request_id {
+        Some(id) => xxhash_rust::xxh3::xxh3_64(id.0.as_bytes()),
+        None => arrival.random as u64,
     }
 }
 

@@ -316,7 +316,8 @@ impl Renderings {
         }
         let fallback = fallback.unwrap_or(if escape == Escape::Scalar { "0" } else { "" });
         let is_address = matches!(escape, Escape::UrlHtml | Escape::UrlJson | Escape::UrlPlain);
-        if !escape.admits(fallback) && !(is_address && fallback.is_empty()) {
+        let is_no_address = is_address && fallback.is_empty();
+        if !is_no_address && !escape.admits(fallback) {
             return Err(TemplateErrorKind::BadFallback);
         }
         let mut written = Vec::new();

@@ -460,7 +460,7 @@ impl World {
         slot: usize,
         shown: Stage<'_>,
         choice: Option<Choice>,
-        offered: (&[(u32, Option<Choice>)], &dyn Fn(u32) -> bool),
+        offered: super::terms::Offered<'_>,
         reached: &[(usize, usize, Option<Choice>)],
     ) -> ExpectedAd {
         let Stage { number, rule, template, creative, flight, assigned } = shown;

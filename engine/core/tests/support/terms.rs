@@ -27,6 +27,9 @@ pub(crate) struct Terms {
 /// An offer with the choice behind it and since when it holds.
 pub(crate) type Granted = (u32, Option<Choice>, i64);
 
+/// What rules give, from the best down, and what caps leave of it.
+pub(crate) type Offered<'a> = (&'a [(u32, Option<Choice>)], &'a dyn Fn(u32) -> bool);
+
 /// What a visitor may have been given before: campaign, offer, when.
 pub(crate) fn held(dice: &mut Dice) -> Vec<(usize, usize, i64)> {
     let ages = [0, 1, 3_599_999, 3_600_000, 86_399_999, 86_400_000, -1, 7_000];
@@ -87,7 +90,7 @@ impl Terms {
         &self,
         visitor: &Visitor,
         campaign: usize,
-        (offered, may_give): (&[(u32, Option<Choice>)], &dyn Fn(u32) -> bool),
+        (offered, may_give): Offered<'_>,
     ) -> Option<Granted> {
         let allows = |offer: usize| self.allows(visitor, offer) && may_give(offer as u32);
         let is_personal = visitor.gates.covers(Gates::ADS_PERSONALIZE);
