@@ -94,6 +94,10 @@ pub struct Catalog {
     pub caps: Vec<Cap>,
     /// Budgets and goals, grouped by what they limit.
     pub budgets: Vec<Budget>,
+    /// Numbers of exclusion groups, by campaign: equal names, equal numbers.
+    pub groups: Vec<u16>,
+    /// Categories of advertising, by campaign.
+    pub categories: Vec<Text>,
     /// ISO 4217 currency of all prices and budgets, empty when nothing has a price.
     pub currency: Text,
     /// Experiments, grouped by campaign.
@@ -142,6 +146,14 @@ pub struct Campaign {
     pub caps: Span,
     /// What all its flights together may spend ([`Catalog::budgets`]).
     pub budgets: Span,
+    /// Exclusion groups ([`Catalog::groups`]), ascending: of each, one advertiser at most is in an answer.
+    pub groups: Span,
+    /// What it advertises ([`Catalog::categories`]).
+    pub categories: Span,
+    /// Domain of the advertiser, empty when none.
+    pub domain: Text,
+    /// Most ads of one answer, 0 for no such limit.
+    pub ads_per_answer_max: u16,
     /// Its experiments ([`Catalog::experiments`]), all in one layer.
     pub experiments: Span,
 }

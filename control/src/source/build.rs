@@ -3,6 +3,7 @@
 mod budgets;
 mod campaigns;
 mod caps;
+mod conflicts;
 mod experiments;
 mod templates;
 mod unshown;
@@ -124,14 +125,16 @@ struct Builder<'r> {
     problems: Vec<Problem>,
     /// What rules count of visitors, and then what caps count.
     features: Vec<Feature>,
+    /// Names of exclusion groups, by number.
+    groups: Vec<String>,
     /// Of all prices and budgets, once one was read.
     currency: Option<String>,
 }
 
 impl<'r> Builder<'r> {
     fn new(raw: &'r RawCatalog, names: &'r Index<'r>) -> Builder<'r> {
-        let (catalog, taken, problems, features, currency) = Default::default();
-        Builder { raw, names, catalog, taken, problems, features, currency }
+        let (catalog, taken, problems, features, groups, currency) = Default::default();
+        Builder { raw, names, catalog, taken, problems, features, groups, currency }
     }
 
     fn problem(&mut self, problem: Problem) {

@@ -43,6 +43,13 @@ pub(super) struct RawCampaign {
     pub(super) caps: Vec<RawCap>,
     pub(super) budget: Option<RawBudget>,
     pub(super) goal: Option<RawGoal>,
+    /// Of each, one advertiser at most is in an answer.
+    #[serde(default)]
+    pub(super) exclusion_groups: Vec<Name>,
+    #[serde(default)]
+    pub(super) categories: Vec<Name>,
+    pub(super) advertiser_domain: Option<Name>,
+    pub(super) at_most_per_answer: Option<Spanned<u16>>,
     /// IANA time zone of its days.
     pub(super) zone: Option<Name>,
 }

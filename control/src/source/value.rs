@@ -111,6 +111,16 @@ pub(super) fn pacing(text: &str) -> Result<Option<Pacing>, &'static str> {
     }
 }
 
+/// A domain such as `shop.example`, in lower case.
+pub(super) fn domain(text: &str) -> Result<(), &'static str> {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    let is_domain = text.contains('.') && text.len() <= 253 && text.split('.').all(is_label);
+    if is_domain { Ok(()) } else { Err("write a domain in lower case, such as \"shop.example\"") }
+}
+
 /// A name of the time zone database.
 pub(super) fn zone(text: &str) -> Result<(), &'static str> {
     const HELP: &str = "write a name of the IANA time zone database, such as \"Europe/Bucharest\"";
@@ -166,6 +176,9 @@ mod tests {
         }
         for text in ["", "0 days", "401 days", "1 year", "-1 day", "9223372036854775807 weeks", "days"] {
             assert!(cap_window(text).is_err(), "{text}");
+        }
+        for text in ["shop", "https://shop.example", "Shop.example", "shop..example", ""] {
+            assert!(domain(text).is_err(), "{text}");
         }
         for text in ["2.50", "-1 EUR", "1. EUR", "1 eur", "12345678901 EUR", "1.1234567 EUR", "1  EUR"] {
             assert!(money(text).is_err(), "{text}");

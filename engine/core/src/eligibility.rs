@@ -87,6 +87,12 @@ impl Place<'_> {
         if !self.fits(spec.width, spec.height) {
             return Err(Loss::SizeMismatch);
         }
+        if !self.is_accepted(template, creative) {
+            return Err(Loss::Filtered);
+        }
+        if let Some(conflict) = self.conflict(spec.campaign, already) {
+            return Err(conflict);
+        }
         let is_own = |ad: &Ad| catalog.templates[ad.template.index()].campaign == spec.campaign;
         let creative_caps = creative.map_or(Span::default(), |id| catalog.creatives[id.index()].caps);
         if self.is_capped(campaign.caps, already, is_own)
@@ -109,6 +115,9 @@ impl Place<'_> {
     /// Why a running flight cannot carry an ad, if so.
     fn flight_loss(&self, id: FlightId, campaign: &Campaign, already: &[Ad]) -> Option<Loss> {
         let flight = &self.catalog().flights[id.index()];
+        if flight.cpm_micros < self.request.floor_micros {
+            return Some(Loss::BelowFloor);
+        }
         if self.is_capped(flight.caps, already, |ad| ad.flight == Some(id)) {
             return Some(Loss::CapReached);
         }

@@ -44,6 +44,10 @@ fn catalog(unit: BudgetUnit, (total, daily): (i64, i64), pacing: Pacing) -> Cata
         experiments: Span::default(),
         caps: Span::default(),
         budgets: Span::default(),
+        groups: Span::default(),
+        categories: Span::default(),
+        domain: Text::default(),
+        ads_per_answer_max: 0,
     };
     let template = Template {
         id,

@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 
 use super::answer::Answer;
 use super::context::{Arrival, Enriched, Memory, Responder, Worker};
+use super::filter::FilterBody;
 use super::notes::{first_of, notes_of};
 use super::problem::Problem;
 use super::remembered::{behaviour_of, midnight_ms, remembered_cart_value};
@@ -322,6 +323,8 @@ fn placements_of<'a>(
             slot: &placement.slot.0,
             count: placement.count as u8,
             formats: own,
+            filter: placement.filter.as_ref().map(FilterBody::as_filter),
+            floor_micros: placement.floor_micros,
         });
     }
     requests

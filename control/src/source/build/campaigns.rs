@@ -44,6 +44,10 @@ impl Builder<'_> {
             control: control.map(CreativeId),
             caps,
             budgets,
+            groups: self.add_groups(raw),
+            categories: self.add_categories(raw),
+            domain: self.add_domain(raw),
+            ads_per_answer_max: self.ads_per_answer_max(raw),
             experiments,
         };
         self.catalog.campaigns.push(campaign);

@@ -10,7 +10,7 @@ use tessera_wire::catalog::{
 use tessera_wire::event::BANDIT_PREFIX;
 use tessera_wire::limits::{
     BUDGET_MAX, CAP_COUNT_MAX, CAPS_PER_SUBJECT_MAX, CLICK_TARGET_BYTES_MAX, COMBINATIONS_PER_TEMPLATE_MAX,
-    CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX, CPM_MAX, SLOTS_PER_TEMPLATE_MAX,
+    CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX, CPM_MAX, GROUPS_PER_CAMPAIGN_MAX, SLOTS_PER_TEMPLATE_MAX,
 };
 use tessera_wire::program::{FeatureEvent, Span};
 
@@ -29,6 +29,9 @@ pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Res
         check_caps(catalog, flight.caps)?;
         rule((0..=CPM_MAX * NUMBER_SCALE).contains(&flight.cpm_micros), "its price is out of range")?;
         rule(span_fits(flight.budgets, catalog.budgets.len()), "its budgets are outside the list")
+    })?;
+    check_each("categories", &catalog.categories, |text| {
+        rule(text_fits(catalog, *text), "it is outside the text")
     })?;
     check_each("budgets", &catalog.budgets, |budget| check_budget(catalog, budget))?;
     let in_text = |text: &Text| rule(text_fits(catalog, *text), "it is outside the text");
@@ -191,6 +194,11 @@ fn check_campaign(catalog: &Catalog, campaign: &Campaign) -> Checked {
     rule(campaign.landing_url.len as usize <= CLICK_TARGET_BYTES_MAX, "its landing url is too long")?;
     rule(span_fits(campaign.flights, catalog.flights.len()), "its flights are outside the list")?;
     check_caps(catalog, campaign.caps)?;
+    rule(span_fits(campaign.groups, catalog.groups.len()), "its exclusion groups are outside the list")?;
+    rule(span_fits(campaign.categories, catalog.categories.len()), "its categories are outside the list")?;
+    rule(text_fits(catalog, campaign.domain), "its domain is outside the text")?;
+    let lists = [campaign.groups, campaign.categories];
+    rule(lists.iter().all(|list| list.len as usize <= GROUPS_PER_CAMPAIGN_MAX), "a list is too long")?;
     rule(span_fits(campaign.budgets, catalog.budgets.len()), "its budgets are outside the list")?;
     rule(campaign.holdout_ppm <= 1_000_000, "its holdout is more than everyone")?;
     rule(

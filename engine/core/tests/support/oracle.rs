@@ -248,6 +248,12 @@ impl World {
         if !request.formats.is_empty() && !request.formats.iter().any(fits) {
             return Err(Loss::SizeMismatch);
         }
+        if !self.is_accepted(number, creative, request) {
+            return Err(Loss::Filtered);
+        }
+        if let Some(conflict) = self.conflict(template.campaign, already) {
+            return Err(conflict);
+        }
         let among = |own: &dyn Fn(&ExpectedAd) -> bool| already.iter().filter(|ad| own(ad)).count();
         let of_campaign = among(&|ad| self.templates[ad.template as usize].campaign == template.campaign);
         let of_template = among(&|ad| ad.template as usize == number);
@@ -264,6 +270,9 @@ impl World {
         let carrying = running.into_iter().map(|(flight, spec)| {
             let id = format!("f{}-{flight}", template.campaign);
             let of_flight = among(&|ad| ad.flight.as_ref() == Some(&id));
+            if spec.euros * 1_000_000 + 500_000 < request.floor_micros {
+                return Err(Loss::BelowFloor);
+            }
             if visitor.is_capped(&id, &spec.caps, of_flight) {
                 return Err(Loss::CapReached);
             }
@@ -272,6 +281,50 @@ impl World {
         });
         let carrying: Vec<_> = carrying.collect();
         carrying.iter().find(|one| one.is_ok()).unwrap_or(&carrying[0]).clone()
+    }
+
+    fn is_accepted(&self, template: usize, creative: Option<usize>, request: &PlacementRequest<'_>) -> bool {
+        let Some(filter) = request.filter else { return true };
+        let campaign = self.templates[template].campaign;
+        let apart = self.campaigns[campaign].apart;
+        let creative = creative.map_or(format!("t{template}"), |creative| format!("cr{creative}"));
+        let some = |number: usize, text: String| (number > 0).then_some(text);
+        let facts = [
+            (filter.campaign_ids, filter.exclude_campaign_ids, Some(format!("c{campaign}"))),
+            (filter.creative_ids, filter.exclude_creative_ids, Some(creative)),
+            (
+                filter.categories,
+                filter.exclude_categories,
+                some(apart.category, format!("k{}", apart.category)),
+            ),
+            (
+                filter.advertiser_domains,
+                filter.exclude_advertiser_domains,
+                some(apart.domain, format!("d{}.example", apart.domain)),
+            ),
+        ];
+        facts.iter().all(|(wanted, unwanted, fact)| {
+            let is_in = |list: &[std::borrow::Cow<'_, str>]| {
+                list.iter().any(|one| fact.as_ref().is_some_and(|fact| one.to_lowercase() == *fact))
+            };
+            (wanted.is_empty() || is_in(wanted)) && !is_in(unwanted)
+        })
+    }
+
+    fn conflict(&self, campaign: usize, already: &[ExpectedAd]) -> Option<Loss> {
+        let own = self.campaigns[campaign].apart;
+        let ads = already.iter().filter(|ad| ad.flight.is_some());
+        let shown: Vec<usize> = ads.map(|ad| self.templates[ad.template as usize].campaign).collect();
+        let competes = |other: &usize| {
+            let theirs = self.campaigns[*other].apart;
+            let is_other = own.advertiser == 0 || own.advertiser != theirs.advertiser;
+            *other != campaign && is_other && own.group > 0 && own.group == theirs.group
+        };
+        if shown.iter().any(competes) {
+            return Some(Loss::CompetitorConflict);
+        }
+        let times = shown.iter().filter(|other| **other == campaign).count();
+        (own.per_answer > 0 && times >= own.per_answer).then_some(Loss::Duplicate)
     }
 
     /// Why no budget of the flight and its campaign pays, if so.
@@ -402,7 +455,7 @@ impl World {
                 return None;
             }
         }
-        self.house(visitor, place.slot, loss.unwrap_or(Loss::RuleFalse), ads)
+        self.house(visitor, place, loss.unwrap_or(Loss::RuleFalse), ads)
     }
 
     /// What would be shown for a template or creative that a rule names, or why nothing is.
@@ -481,11 +534,22 @@ impl World {
         }
     }
 
-    fn house(&self, visitor: &Visitor, slot: usize, loss: Loss, ads: &mut Vec<ExpectedAd>) -> Option<Loss> {
+    fn house(
+        &self,
+        visitor: &Visitor,
+        place: &PlaceToFill<'_>,
+        loss: Loss,
+        ads: &mut Vec<ExpectedAd>,
+    ) -> Option<Loss> {
+        let (slot, request) = (place.slot, place.request);
         let Some(house) = self.houses[slot] else { return Some(loss) };
         let house_template = self.creatives[house].template;
+        let is_wanted = self.is_accepted(house_template, Some(house), request);
         if visitor.finds_off(self.templates[house_template].campaign, house_template, Some(house)) {
             return Some(Loss::KillSwitch);
+        }
+        if !is_wanted {
+            return Some(Loss::Filtered);
         }
         if ads.len() == 100 {
             return Some(Loss::TooManyAds);

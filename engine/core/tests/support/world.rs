@@ -81,6 +81,17 @@ pub(crate) struct Campaign {
     pub(crate) control: Option<usize>,
     pub(crate) caps: Vec<Cap>,
     pub(crate) limits: Limits,
+    pub(crate) apart: Apart,
+}
+
+/// What keeps a campaign apart from others, and what callers filter it by. 0 is none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Apart {
+    pub(crate) advertiser: usize,
+    pub(crate) group: usize,
+    pub(crate) category: usize,
+    pub(crate) domain: usize,
+    pub(crate) per_answer: usize,
 }
 
 /// Is there a budget, is there a goal?
@@ -229,7 +240,7 @@ impl World {
         self.templates.iter_mut().for_each(|template| template.caps.clear());
         self.creatives.iter_mut().for_each(|creative| creative.caps.clear());
         for campaign in &mut self.campaigns {
-            (campaign.caps, campaign.limits) = Default::default();
+            (campaign.caps, campaign.limits, campaign.apart) = Default::default();
             campaign.flights.iter_mut().for_each(|one| (one.caps, one.limits) = Default::default());
         }
     }
@@ -404,7 +415,14 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
     let (caps, limits) = (caps(dice), limits(dice));
     let control = (holdout_percent > 0 || dice.percent(60)).then(|| dice.pick(&own));
     let is_active = dice.percent(90);
-    Campaign { is_active, flights, holdout_percent, control, caps, limits }
+    let apart = Apart {
+        advertiser: dice.below(3) as usize,
+        group: dice.pick(&[0, 0, 1, 2]),
+        category: dice.below(3) as usize,
+        domain: dice.below(3) as usize,
+        per_answer: dice.pick(&[0, 0, 0, 1, 2]),
+    };
+    Campaign { is_active, flights, holdout_percent, control, caps, limits, apart }
 }
 
 fn limits(dice: &mut Dice) -> Limits {
@@ -564,12 +582,24 @@ fn write_rule(out: &mut String, number: usize, rule: &Rule) {
 }
 
 fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
-    let Campaign { is_active, flights, holdout_percent, control, caps, limits } = campaign;
+    let Campaign { is_active, flights, holdout_percent, control, caps, limits, apart } = campaign;
     let _ = write!(
         out,
         "[[campaign]]\nid = \"c{number}\"\nlanding_url = \"https://x.example/\"\nactive = {is_active}\n"
     );
     let _ = writeln!(out, "{}{}holdout = \"{holdout_percent}%\"", caps_text(caps), limits_text(*limits));
+    let Apart { advertiser, group, category, domain, per_answer } = apart;
+    for (number, line) in [
+        (advertiser, format!("advertiser = \"a{advertiser}\"")),
+        (group, format!("exclusion_groups = [\"g{group}\", \"own{number}\"]")),
+        (category, format!("categories = [\"other\", \"k{category}\"]")),
+        (domain, format!("advertiser_domain = \"d{domain}.example\"")),
+        (per_answer, format!("at_most_per_answer = {per_answer}")),
+    ] {
+        if *number > 0 {
+            let _ = writeln!(out, "{line}");
+        }
+    }
     if let Some(control) = control {
         let _ = writeln!(out, "control = \"cr{control}\"");
     }
