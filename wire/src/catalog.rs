@@ -94,6 +94,8 @@ pub struct Catalog {
     pub caps: Vec<Cap>,
     /// Budgets and goals, grouped by what they limit.
     pub budgets: Vec<Budget>,
+    /// Weekly hours, grouped by flight: first minute of the week, Monday 00:00 being 0, and the minute after the last.
+    pub dayparts: Vec<(u16, u16)>,
     /// Numbers of exclusion groups, by campaign: equal names, equal numbers.
     pub groups: Vec<u16>,
     /// Categories of advertising, by campaign.
@@ -217,6 +219,10 @@ pub struct Flight {
     pub budgets: Span,
     /// Price of a thousand ads, in millionths of the catalog's currency; 0 for none.
     pub cpm_micros: i64,
+    /// When in the week it runs ([`Catalog::dayparts`]); empty for always.
+    pub dayparts: Span,
+    /// Whose week: an attribute of the program that holds a minute of the week. Means nothing without dayparts.
+    pub clock: SignalId,
 }
 
 /// A frame with slots, and the model that learns which combination to put into it.

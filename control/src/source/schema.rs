@@ -90,6 +90,11 @@ pub(super) struct RawFlight {
     pub(super) end: Name,
     #[serde(default)]
     pub(super) caps: Vec<RawCap>,
+    /// When in the week it runs, such as `mon..fri 08:00-18:00`.
+    #[serde(default)]
+    pub(super) dayparts: Vec<Name>,
+    /// Whose clock dayparts follow: `visitor`, or a time zone.
+    pub(super) daypart_zone: Option<Name>,
     /// Of a thousand ads.
     pub(super) price: Option<Name>,
     pub(super) budget: Option<RawBudget>,

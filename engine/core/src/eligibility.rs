@@ -16,6 +16,7 @@
 
 use tessera_wire::catalog::{BudgetId, Campaign, CreativeId, Flight, FlightId, OfferId, TemplateId};
 use tessera_wire::program::{RuleClass, Span};
+use tessera_wire::signal::NUMBER_SCALE;
 
 use crate::budget::{charges, cost, ids};
 use crate::decide::{Ad, Loss};
@@ -80,7 +81,7 @@ impl Place<'_> {
         let flights = campaign.flights.of(&catalog.flights);
         let is_running = |flight: &FlightId| {
             let flight = &catalog.flights[flight.index()];
-            (flight.start_ms..flight.end_ms).contains(&self.now_ms)
+            (flight.start_ms..flight.end_ms).contains(&self.now_ms) && self.is_in_daypart(flight)
         };
         let mut running = (campaign.flights.first..).take(flights.len()).map(FlightId).filter(is_running);
         let first = running.next().ok_or(Loss::OutsideSchedule)?;
@@ -103,6 +104,18 @@ impl Place<'_> {
         }
         self.flight_loss(first, campaign, already).map_or(Ok(first), |loss| {
             running.find(|flight| self.flight_loss(*flight, campaign, already).is_none()).ok_or(loss)
+        })
+    }
+
+    /// Is it one of the flight's hours? Not where its clock cannot be read: a visitor whose place is unknown has no hour.
+    fn is_in_daypart(&self, flight: &Flight) -> bool {
+        if flight.dayparts.len == 0 {
+            return true;
+        }
+        let minute = self.admitted.frame().integer(flight.clock).map(|minute| minute / NUMBER_SCALE);
+        let parts = flight.dayparts.of(&self.catalog().dayparts);
+        minute.is_some_and(|minute| {
+            parts.iter().any(|(from, to)| (i64::from(*from)..i64::from(*to)).contains(&minute))
         })
     }
 

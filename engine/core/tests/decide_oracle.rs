@@ -19,7 +19,7 @@ use tessera_engine_core::decide::{Ad, Decision, Loss, Note, decide};
 use tessera_engine_core::experiment::Preview;
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::scratch::Scratch;
-use tessera_engine_core::signals::{Device, Filter, Money, PlacementRequest, RawSignals, Value};
+use tessera_engine_core::signals::{Device, Filter, LocalTime, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_engine_core::standing::Standing;
 use tessera_engine_core::switches::Switches;
@@ -68,6 +68,7 @@ struct Ask {
     features: Vec<Option<u32>>,
     funds: Vec<Funds>,
     switches: Option<Switches>,
+    zones: Vec<(Box<str>, i16)>,
     sticky_key: Option<u64>,
     seed: u64,
     preview: Option<Preview>,
@@ -111,6 +112,7 @@ impl Ask {
             gates,
             seen: None,
             purse: 0,
+            hour: None,
             off: Vec::new(),
             wishes: Wishes::default(),
         };
@@ -131,6 +133,7 @@ impl Ask {
             features: Vec::new(),
             funds: Vec::new(),
             switches: None,
+            zones: vec![("UTC".into(), 0), ("Asia/Kolkata".into(), 330)],
             sticky_key: dice.percent(50).then_some(seed),
             seed: dice.word(),
             preview: None,
@@ -148,6 +151,7 @@ impl Ask {
         };
         ask.features = features.iter().map(count).collect();
         ask.visitor.purse = !seed;
+        ask.visitor.hour = [None, Some(12), Some(17), Some(23)][seed as usize % 4];
         let catalog = snapshot.bundle().catalog();
         let funds = |budget: &Budget| {
             let (available, entry_ppm) = ask.visitor.funds(catalog.str(budget.id));
@@ -179,6 +183,8 @@ impl Ask {
             traits: &self.traits,
             context: &self.context,
             features: &self.features,
+            local_time: self.visitor.hour.map(|hour| LocalTime { hour: hour as u8, minute: 59, weekday: 4 }),
+            zone_offsets: &self.zones,
             sticky_key: self.sticky_key,
             preview: self.preview.as_ref(),
             ..RawSignals::default()

@@ -31,6 +31,8 @@ fn catalog(unit: BudgetUnit, (total, daily): (i64, i64), pacing: Pacing) -> Cata
         caps: Span::default(),
         budgets: one,
         cpm_micros: 2_000_000,
+        dayparts: Span::default(),
+        clock: tessera_wire::program::SignalId(0),
     };
     let campaign = Campaign {
         id,

@@ -10,11 +10,12 @@ use tessera_wire::catalog::{
 use tessera_wire::event::BANDIT_PREFIX;
 use tessera_wire::limits::{
     BUDGET_MAX, CAP_COUNT_MAX, CAPS_PER_SUBJECT_MAX, CLICK_TARGET_BYTES_MAX, COMBINATIONS_PER_TEMPLATE_MAX,
-    CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX, CPM_MAX, GROUPS_PER_CAMPAIGN_MAX, SLOTS_PER_TEMPLATE_MAX,
+    CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX, CPM_MAX, DAYPARTS_PER_FLIGHT_MAX, GROUPS_PER_CAMPAIGN_MAX,
+    SLOTS_PER_TEMPLATE_MAX,
 };
-use tessera_wire::program::{FeatureEvent, Span};
+use tessera_wire::program::{FeatureEvent, Origin, SignalId, Span};
 
-use tessera_wire::signal::NUMBER_SCALE;
+use tessera_wire::signal::{Builtin, Gates, NUMBER_SCALE};
 
 use super::LoadError;
 use crate::limits::{ASSETS_PER_TEMPLATE_MAX, EXCLUDING_COMBINATIONS_MAX, EXCLUSIONS_PER_TEMPLATE_MAX};
@@ -28,7 +29,13 @@ pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Res
         rule(flight.start_ms < flight.end_ms, "it ends before it starts")?;
         check_caps(catalog, flight.caps)?;
         rule((0..=CPM_MAX * NUMBER_SCALE).contains(&flight.cpm_micros), "its price is out of range")?;
-        rule(span_fits(flight.budgets, catalog.budgets.len()), "its budgets are outside the list")
+        rule(span_fits(flight.budgets, catalog.budgets.len()), "its budgets are outside the list")?;
+        rule(span_fits(flight.dayparts, catalog.dayparts.len()), "its dayparts are outside the list")?;
+        rule(flight.dayparts.len as usize <= DAYPARTS_PER_FLIGHT_MAX, "it has too many dayparts")?;
+        rule(
+            flight.dayparts.len == 0 || is_clock(program, flight.clock),
+            "its clock shows no minute of the week",
+        )
     })?;
     check_each("categories", &catalog.categories, |text| {
         rule(text_fits(catalog, *text), "it is outside the text")
@@ -166,6 +173,16 @@ pub(super) fn span_fits(span: Span, len: usize) -> bool {
 fn check_caps(catalog: &Catalog, caps: Span) -> Checked {
     rule(span_fits(caps, catalog.caps.len()), "its caps are outside the list")?;
     rule(caps.len as usize <= CAPS_PER_SUBJECT_MAX, "it has too many caps")
+}
+
+/// Does this attribute hold a minute of the week, whatever anybody consents to?
+fn is_clock(program: &VerifiedProgram, signal: SignalId) -> bool {
+    let attribute = program.program().attributes.get(usize::from(signal.0));
+    attribute.is_some_and(|attribute| {
+        let is_minute =
+            matches!(attribute.origin, Origin::MinuteOfWeek(_) | Origin::Builtin(Builtin::MinuteOfWeek));
+        is_minute && attribute.gates == Gates::NONE
+    })
 }
 
 fn check_budget(catalog: &Catalog, budget: &Budget) -> Checked {

@@ -14,7 +14,7 @@ use tessera_wire::signal::Gates;
 
 use super::NOW_MS;
 use super::experiments::{Assigned, StandIn, Wishes};
-use super::world::{Act, Cap, Class, Cond, Field, PLACEMENTS, Rule, World};
+use super::world::{Act, Cap, Class, Cond, Field, Flight, PLACEMENTS, Rule, World};
 
 /// A visitor to a made-up world: what is true of them, granted or not.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Visitor {
     pub(crate) seen: Option<u64>,
     /// What says how much budgets have at hand.
     pub(crate) purse: u64,
+    /// Of the visitor's Friday.
+    pub(crate) hour: Option<u64>,
     /// Text ids of what is switched off, `everything` among them.
     pub(crate) off: Vec<String>,
     pub(crate) wishes: Wishes,
@@ -51,6 +53,21 @@ impl Visitor {
         let entry = [0, 1_000_000, 1_000_000, 500_000][(word >> 8) as usize % 4];
         // Ads cost half a euro to three and a half per thousand.
         (if id.ends_with("money") { ads * 1_000_000 } else { ads }, entry)
+    }
+
+    /// It is Friday noon in London, and half past five in the afternoon in Kolkata.
+    fn is_in_hours(&self, hours: Option<(u64, u64, &str)>) -> bool {
+        let Some((from, to, zone)) = hours else { return true };
+        let hour = match zone {
+            "Asia/Kolkata" => 17,
+            "visitor" => match self.hour {
+                Some(hour) => hour,
+                None => return false,
+            },
+            _ => 12,
+        };
+        // Thursdays and Fridays: what passes midnight goes on on Friday morning.
+        if from < to { from <= hour && hour < to } else { from <= hour || hour < to }
     }
 
     /// Is something of it switched off?
@@ -240,8 +257,10 @@ impl World {
             return Err(Loss::KillSwitch);
         }
         let flights = campaign.flights.iter().enumerate();
-        let running: Vec<_> =
-            flights.filter(|(_, flight)| flight.start_ms <= NOW_MS && NOW_MS < flight.end_ms).collect();
+        let is_running = |flight: &Flight| {
+            flight.start_ms <= NOW_MS && NOW_MS < flight.end_ms && visitor.is_in_hours(flight.hours)
+        };
+        let running: Vec<_> = flights.filter(|(_, flight)| is_running(flight)).collect();
         if running.is_empty() {
             return Err(Loss::OutsideSchedule);
         }

@@ -117,6 +117,8 @@ pub(crate) struct Flight {
     pub(crate) limits: Limits,
     /// Of a thousand ads.
     pub(crate) euros: i64,
+    /// Hours of a Friday, and whose.
+    pub(crate) hours: Option<(u64, u64, &'static str)>,
 }
 
 #[derive(Debug, Clone)]
@@ -407,6 +409,7 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
         caps: caps(dice),
         limits: limits(dice),
         euros: 1 + dice.below(3) as i64,
+        hours: hours(dice),
     });
     let flights = flights.collect();
     let own: Vec<usize> =
@@ -423,6 +426,19 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
         per_answer: dice.pick(&[0, 0, 0, 1, 2]),
     };
     Campaign { is_active, flights, holdout_percent, control, caps, limits, apart }
+}
+
+fn hours(dice: &mut Dice) -> Option<(u64, u64, &'static str)> {
+    let hours = dice.pick(&[(12, 13), (0, 24), (11, 12), (17, 18), (20, 13), (13, 12)]);
+    let zone = dice.pick(&["UTC", "Asia/Kolkata", "visitor", ""]);
+    dice.percent(25).then_some((hours.0, hours.1, zone))
+}
+
+fn hours_text(flight: &Flight) -> String {
+    let Some((from, to, zone)) = flight.hours else { return String::new() };
+    let zone = if zone.is_empty() { String::new() } else { format!("daypart_zone = \"{zone}\"\n") };
+    // The second never comes on the day of these worlds.
+    format!("dayparts = [\"thu..fri {from:02}:00-{to:02}:00\", \"mon 12:00-13:00\"]\n{zone}")
 }
 
 fn limits(dice: &mut Dice) -> Limits {
@@ -607,12 +623,13 @@ fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
         // The clock of these worlds shows a fixed noon, so milliseconds are all that varies.
         let _ = write!(
             out,
-            "[[flight]]\nid = \"f{number}-{number_of_flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n{}{}price = \"{}.5 EUR\"\n",
+            "[[flight]]\nid = \"f{number}-{number_of_flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n{}{}price = \"{}.5 EUR\"\n{}",
             instant(flight.start_ms),
             instant(flight.end_ms),
             caps_text(&flight.caps),
             limits_text(flight.limits),
-            flight.euros
+            flight.euros,
+            hours_text(flight)
         );
     }
 }
