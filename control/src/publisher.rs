@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use tessera_engine_core::bundle::{LoadError, LoadedBundle};
 use tessera_wire::bundle::{Bundle, BundleError, BundleHash, decode, encode, hash};
+use tessera_wire::signature::{self, BundleSigner, BundleVerifier};
 
 use crate::limits::BUNDLES_KEPT;
 
@@ -24,6 +25,7 @@ pub const ACTIVE_FILE: &str = "active.tsb";
 #[derive(Debug, Clone)]
 pub struct Publisher {
     directory: PathBuf,
+    signer: Option<BundleSigner>,
 }
 
 /// A generation that has been published.
@@ -87,7 +89,13 @@ impl Publisher {
     pub fn open(directory: &Path) -> Result<Publisher, PublishError> {
         std::fs::create_dir_all(directory)
             .map_err(|cause| PublishError::Io { path: directory.to_owned(), cause })?;
-        Ok(Publisher { directory: directory.to_owned() })
+        Ok(Publisher { directory: directory.to_owned(), signer: None })
+    }
+
+    /// Signs everything that it publishes from now on.
+    #[must_use]
+    pub fn signing(self, signer: Option<BundleSigner>) -> Publisher {
+        Publisher { signer, ..self }
     }
 
     /// The file that engines watch.
@@ -102,7 +110,9 @@ impl Publisher {
     pub fn publish(&self, bundle: Bundle, now_ms: u64) -> Result<Outcome, PublishError> {
         let bytes = encode(&bundle);
         let content = hash(&bytes).map_err(LoadError::from)?;
-        if let Some(active) = self.active()?.filter(|active| active.hash == content) {
+        // The same content is published again when the live one lacks our signature.
+        let is_signed = self.is_active_signed()?;
+        if let Some(active) = self.active()?.filter(|active| active.hash == content && is_signed) {
             return Ok(Outcome::Unchanged(active));
         }
         self.activate(bundle, now_ms).map(Outcome::Activated)
@@ -133,6 +143,18 @@ impl Publisher {
         describe(&self.active_path())
     }
 
+    /// Is the live bundle signed with our key, if we have one?
+    fn is_active_signed(&self) -> Result<bool, PublishError> {
+        let Some(signer) = &self.signer else { return Ok(true) };
+        let Ok(verifier) = BundleVerifier::new(signer.public_key()) else { return Ok(false) };
+        let path = self.active_path();
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(signature::verify(&bytes, &[verifier]).is_ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(cause) => Err(PublishError::Io { path, cause }),
+        }
+    }
+
     /// Every published generation that is kept, newest first.
     ///
     /// # Errors
@@ -150,7 +172,10 @@ impl Publisher {
         let generations = self.generations()?;
         bundle.generation = generations.last().map_or(1, |last| last + 1);
         bundle.made_at_ms = now_ms;
-        let bytes = encode(&bundle);
+        let mut bytes = encode(&bundle);
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut bytes).map_err(LoadError::from)?;
+        }
         LoadedBundle::from_bytes(&bytes)?;
         self.replace(&self.path_of(bundle.generation), &bytes)?;
         self.replace(&self.active_path(), &bytes)?;
@@ -242,6 +267,21 @@ mod tests {
         assert_eq!(publisher.active().unwrap().unwrap(), back);
         assert_eq!(back.hash, publisher.published().unwrap()[2].hash);
         assert!(matches!(publisher.rollback(9, 5), Err(PublishError::Unknown { generation: 9 })));
+    }
+
+    #[test]
+    fn what_is_published_is_signed_and_what_was_not_is_published_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let publisher = Publisher::open(directory.path()).unwrap();
+        publisher.publish(bundle("a"), 1).unwrap();
+        let signer = BundleSigner::new([3; 32]);
+        let keys = [BundleVerifier::new(signer.public_key()).unwrap()];
+        let publisher = publisher.signing(Some(signer));
+        assert_eq!(generation(publisher.publish(bundle("a"), 2).unwrap()), 2, "the same content, now signed");
+        assert!(matches!(publisher.publish(bundle("a"), 3).unwrap(), Outcome::Unchanged(_)));
+        publisher.rollback(1, 4).unwrap();
+        let live = std::fs::read(publisher.active_path()).unwrap();
+        assert!(signature::verify(&live, &keys).is_ok(), "going back is publishing, too");
     }
 
     #[test]

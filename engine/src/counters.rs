@@ -3,6 +3,10 @@
 //! Cost: a relaxed load and store per event; shards are never shared between writing threads. Labels come from closed
 //! enums only, so the number of series is fixed.
 
+mod bidding;
+
+pub use bidding::{NoBid, Notice};
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,6 +67,23 @@ const TIERS: [&str; 5] = ["full", "session", "contextual", "fallback", "default"
 const MODES: [Mode; 4] = [Mode::Full, Mode::Partial, Mode::Contextual, Mode::Child];
 const TOUCHES: [&str; 4] = ["impression", "viewable", "click", "conversion"];
 
+/// Why single events are refused; the last stands for all others.
+const REJECTIONS: [&str; 13] = [
+    "bad_token",
+    "token_expired",
+    "name_missing",
+    "name_length",
+    "message_id_missing",
+    "message_id_length",
+    "product_id_length",
+    "event_too_large",
+    "event_malformed",
+    "type_missing",
+    "type_unknown",
+    "identity_missing",
+    "other",
+];
+
 /// One worker's counters.
 #[derive(Debug, Default)]
 pub struct Shard {
@@ -76,6 +97,8 @@ pub struct Shard {
     touches: [Cell; 4],
     behaviours: Cell,
     refusals: [Cell; 7],
+    bidding: bidding::Bidding,
+    rejected: [Cell; REJECTIONS.len()],
     /// Open connections: up and down by the owning worker.
     connections: AtomicU64,
     connections_refused: Cell,
@@ -107,6 +130,12 @@ impl Shard {
     /// Counts behaviour events that were written.
     pub fn behaviours(&self, by: u64) {
         self.behaviours.add(by);
+    }
+
+    /// Counts an event that was refused.
+    pub fn rejected(&self, code: &str) {
+        let place = REJECTIONS.iter().position(|known| *known == code).unwrap_or(REJECTIONS.len() - 1);
+        self.rejected[place].add(1);
     }
 
     /// Counts a refusal.
@@ -163,6 +192,12 @@ pub fn render(shards: &[Arc<Shard>], out: &mut String) {
         );
     }
     line(out, "events_ingested_total{type=\"behaviour\"}", sum(shards, |shard| shard.behaviours.get()));
+    family(out, "events_rejected_total", "counter", "Events refused by reason.");
+    for (index, code) in REJECTIONS.iter().enumerate() {
+        let count = sum(shards, |shard| shard.rejected[index].get());
+        line(out, &format!("events_rejected_total{{code=\"{code}\"}}"), count);
+    }
+    bidding::render(shards, out);
     family(out, "http_refused_total", "counter", "Requests refused by reason.");
     for (index, (_, name)) in Refusal::ALL.iter().enumerate() {
         line(

@@ -6,7 +6,10 @@
 //!
 //! Not here: rules and selection (`tessera-engine-core`), compiling (`rulec`), reading the journal (`tessera-analytics`).
 
+pub mod access;
+mod bidding;
 pub mod budget;
+mod connections;
 pub mod counters;
 pub mod enrich;
 mod http;
@@ -22,5 +25,5 @@ pub mod user_store;
 mod watch;
 
 pub use server::Engine;
-pub use settings::{EngineSettings, Files};
+pub use settings::{EngineSettings, Files, Origins};
 pub use start_error::StartError;

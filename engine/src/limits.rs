@@ -56,3 +56,39 @@ pub const BUDGETS_TICK_MS: u64 = 100;
 pub const BUDGETS_REMEMBERED_MAX: usize = 100_000;
 /// Seconds between two saves of what is remembered of visitors.
 pub const VISITORS_SAVE_SECS: u64 = 30;
+/// Bytes of the bidding terms. A thousand campaigns with categories and domains take about 200 KB.
+pub const TERMS_BYTES_MAX: usize = 4 << 20;
+/// Entries of one list or table of the bidding terms.
+pub const TERMS_ENTRIES_MAX: usize = 10_000;
+/// Bytes of one name in the bidding terms.
+pub const TERMS_TEXT_BYTES_MAX: usize = 128;
+/// Impressions of one bid request. Exchanges send one to a dozen.
+pub const IMPRESSIONS_PER_BID_REQUEST_MAX: usize = 100;
+/// Impressions that are decided together; with the ads of one decision bounded, fewer at a time leave each more choice.
+pub const IMPRESSIONS_PER_DECISION: usize = 10;
+/// Assets of one native ad request. The standard's own layouts have up to eight.
+pub const NATIVE_ASSETS_MAX: usize = 32;
+/// Bytes of an id that an exchange may give to a request or an impression; they are echoed.
+pub const AUCTION_ID_BYTES_MAX: usize = 256;
+/// API keys: each is compared on every request that brings one, in about four nanoseconds.
+pub const ACCESS_KEYS_MAX: usize = 256;
+/// Bytes of the file of API keys: an entry takes about 150.
+pub const ACCESS_BYTES_MAX: usize = 256 << 10;
+/// Origins whose pages may call the data port.
+pub const ORIGINS_MAX: usize = 256;
+/// Bytes of a request's head over HTTP/2; HTTP/1.1 has the same order by itself.
+pub const HEAD_BYTES_MAX: u32 = 64 << 10;
+/// Requests at a time on one HTTP/2 connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 128;
+/// Streams that a peer may open and reset before they are looked at, against floods of resets.
+pub const RESETS_PENDING_MAX: usize = 32;
+/// Seconds without a request after which an HTTP/2 connection is closed; over HTTP/1.1 it is [`HEAD_READ_SECS_MAX`].
+pub const IDLE_SECS_MAX: u64 = 60;
+/// Bytes of one call in Segment's protocol: its own limit.
+pub const SEGMENT_CALL_BYTES_MAX: usize = 32 << 10;
+/// Bytes of one request in Segment's protocol: its own limit for batches.
+pub const SEGMENT_BODY_BYTES_MAX: usize = 500 << 10;
+/// Bytes that browsers let a page send while it closes.
+pub const BEACON_BYTES_MAX: usize = 64 << 10;
+/// Milliseconds that an event may have waited for being sent; an older one counts as that old.
+pub const EVENT_AGE_MS_MAX: i64 = 24 * 3_600_000;

@@ -1,42 +1,28 @@
 //! The engine's threads: one listener and runtime per worker, the watcher, the journal, the admin port.
 
-use std::cell::Cell;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::LocalSet;
 
+use crate::access::Access;
 use crate::budget::Books;
+use crate::connections::{listen, listen_all, spawn_admin, spawn_worker};
 use crate::counters::Shard;
 use crate::enrich::device::DeviceClassifier;
-use crate::enrich::geo_cell::GeoCell;
-use crate::enrich::zone_cell::ZoneCell;
 use crate::http::admin::AdminState;
 use crate::http::context::{Memory, Responder, Worker};
-use crate::http::router::Handler;
 use crate::journal::{Journal, JournalConfig};
 use crate::keys::Keys;
-use crate::limits::{CONNECTIONS_PER_WORKER_MAX, HEAD_READ_SECS_MAX};
-use crate::linger::Lingering;
 use crate::settings::EngineSettings;
 use crate::snapshot_cell::SnapshotCell;
 use crate::start_error::StartError;
 use crate::user_store::housekeeping::{self, Housekeeping};
 use crate::user_store::{UserStore, VisitorFiles};
-use crate::watch::{WatchCounters, Watcher};
-
-/// How long open connections may finish their request when the engine stops.
-const DRAIN_SECS: u64 = 5;
+use crate::watch::{Cells, WatchState, Watcher};
 
 /// A running engine. Dropping it does not stop it; [`Engine::stop`] does.
 pub struct Engine {
@@ -80,29 +66,22 @@ impl Engine {
         let (journal, ends) = open_journal(&settings)?;
         let books = open_books(&settings)?;
         let snapshots = SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users));
-        let snapshots = Arc::new(snapshots.with_books(Arc::clone(&books)));
-        let geography = Arc::new(GeoCell::default());
-        let zones = Arc::new(ZoneCell::default());
-        let watch_counters = Arc::new(WatchCounters::default());
-        let mut watcher = Watcher::new(
-            &settings.files,
-            Arc::clone(&snapshots),
-            Arc::clone(&geography),
-            Arc::clone(&zones),
-            Arc::clone(&watch_counters),
-        );
+        let cells = cells(&settings, snapshots.with_books(Arc::clone(&books)), &keys)?;
+        let watch_state = Arc::new(WatchState::default());
+        let mut watcher = Watcher::new(&settings.files, cells.clone(), Arc::clone(&watch_state));
         watcher.look();
         let shards: Arc<[Arc<Shard>]> = ends.iter().map(|_| Arc::new(Shard::default())).collect();
         let state = AdminState {
-            snapshots: Arc::clone(&snapshots),
+            snapshots: Arc::clone(&cells.snapshots),
+            geography: Arc::clone(&cells.geography),
             shards: Arc::clone(&shards),
             journal: journal.counters(),
-            watch: watch_counters,
+            watch: watch_state,
             users: Arc::clone(&users),
             books: Arc::clone(&books),
             more: Arc::new(more_metrics),
         };
-        let responder = Arc::new(responder(settings, snapshots, (geography, zones, users), keys.clone())?);
+        let responder = Arc::new(responder(settings, cells, users)?);
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
@@ -167,14 +146,23 @@ impl Engine {
     }
 }
 
-fn responder(
-    settings: EngineSettings,
-    snapshots: Arc<SnapshotCell>,
-    (geography, zones, users): (Arc<GeoCell>, Arc<ZoneCell>, Arc<UserStore>),
-    keys: Keys,
-) -> Result<Responder, StartError> {
+/// What the watcher keeps current and requests read.
+fn cells(settings: &EngineSettings, snapshots: SnapshotCell, keys: &Keys) -> Result<Cells, StartError> {
+    Ok(Cells {
+        snapshots: Arc::new(snapshots),
+        geography: Arc::default(),
+        zones: Arc::default(),
+        terms: Arc::default(),
+        access: Access::load(&settings.files.access, keys)?.shared(),
+        keys: keys.clone(),
+        bundle_keys: settings.bundle_keys.clone().into(),
+    })
+}
+
+fn responder(settings: EngineSettings, cells: Cells, users: Arc<UserStore>) -> Result<Responder, StartError> {
     let devices =
         DeviceClassifier::new().map_err(|error| StartError::System(std::io::Error::other(error)))?;
+    let Cells { snapshots, geography, zones, terms, access, keys, .. } = cells;
     Ok(Responder {
         snapshots,
         geography,
@@ -186,6 +174,9 @@ fn responder(
         keys,
         public_url: settings.public_url,
         token_ttl_secs: settings.token_ttl_secs,
+        terms,
+        access,
+        origins: settings.origins,
     })
 }
 
@@ -221,150 +212,4 @@ fn open_journal(settings: &EngineSettings) -> Result<crate::journal::Opened, Sta
     };
     Journal::open(&config, now_ms)
         .map_err(|cause| StartError::Journal { directory: settings.journal_directory.clone(), cause })
-}
-
-/// One listener per worker on the same port; the kernel spreads connections over them.
-fn listen_all(
-    address: SocketAddr,
-    workers: usize,
-) -> Result<(SocketAddr, Vec<std::net::TcpListener>), StartError> {
-    let failed = |cause| StartError::Listen { address, is_admin: false, cause };
-    // Several listeners may share a port only if all ask for it, so a foreign server on it must be found first.
-    drop(listen(address, false).map_err(failed)?);
-    let first = listen(address, true).map_err(failed)?;
-    let bound = first.local_addr().map_err(failed)?;
-    let mut listeners = vec![first];
-    for _ in 1..workers {
-        listeners.push(listen(bound, true).map_err(failed)?);
-    }
-    Ok((bound, listeners))
-}
-
-fn listen(address: SocketAddr, is_shared: bool) -> std::io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if is_shared {
-        socket.set_reuse_port(true)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(4_096)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-fn spawn_worker(
-    listener: std::net::TcpListener,
-    responder: Arc<Responder>,
-    worker: Worker,
-    stopped: watch::Receiver<bool>,
-) -> Result<JoinHandle<()>, StartError> {
-    spawn_runtime("worker", move || async move {
-        let handler = Rc::new(Handler::new(responder, worker));
-        let open = Rc::new(Cell::new(0u64));
-        let serve = move |stream: TcpStream, peer: SocketAddr, stopped: watch::Receiver<bool>| {
-            let (handler, open) = (Rc::clone(&handler), Rc::clone(&open));
-            async move {
-                if !handler.connect(CONNECTIONS_PER_WORKER_MAX as u64) {
-                    return;
-                }
-                open.set(open.get() + 1);
-                let service = {
-                    let handler = Rc::clone(&handler);
-                    service_fn(move |request| {
-                        let handler = Rc::clone(&handler);
-                        async move { Ok::<_, std::convert::Infallible>(handler.handle(request, peer.ip()).await) }
-                    })
-                };
-                serve_connection(stream, service, stopped).await;
-                handler.disconnect();
-                open.set(open.get() - 1);
-            }
-        };
-        accept(listener, serve, stopped).await;
-    })
-}
-
-fn spawn_admin(
-    listener: std::net::TcpListener,
-    state: AdminState,
-    stopped: watch::Receiver<bool>,
-) -> Result<JoinHandle<()>, StartError> {
-    spawn_runtime("admin", move || async move {
-        let serve = move |stream: TcpStream, _: SocketAddr, stopped: watch::Receiver<bool>| {
-            let state = state.clone();
-            async move {
-                let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                    let response = state.answer(request.method(), request.uri().path());
-                    async move { Ok::<_, std::convert::Infallible>(response) }
-                });
-                serve_connection(stream, service, stopped).await;
-            }
-        };
-        accept(listener, serve, stopped).await;
-    })
-}
-
-/// A thread with a runtime of its own, whose tasks never leave it.
-fn spawn_runtime<F, Fut>(name: &str, main: F) -> Result<JoinHandle<()>, StartError>
-where
-    F: FnOnce() -> Fut + Send + 'static,
-    Fut: Future<Output = ()> + 'static,
-{
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::System)?;
-    let thread = std::thread::Builder::new().name(name.into());
-    thread.spawn(move || runtime.block_on(LocalSet::new().run_until(main()))).map_err(StartError::System)
-}
-
-/// Accepts until told to stop, then waits a little for open connections.
-async fn accept<S, Fut>(listener: std::net::TcpListener, serve: S, mut stopped: watch::Receiver<bool>)
-where
-    S: Fn(TcpStream, SocketAddr, watch::Receiver<bool>) -> Fut,
-    Fut: Future<Output = ()> + 'static,
-{
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "a listener could not be used"),
-    };
-    let mut tasks = tokio::task::JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    // Answers are small and written whole: waiting to fill a packet would only add latency.
-                    let _ = stream.set_nodelay(true);
-                    tasks.spawn_local(serve(stream, peer, stopped.clone()));
-                }
-                // Out of descriptors, most likely: give open connections time to close.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            },
-            Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
-            _ = stopped.changed() => break,
-        }
-    }
-    drop(listener);
-    let drained = async { while tasks.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(Duration::from_secs(DRAIN_SECS), drained).await;
-}
-
-async fn serve_connection<S>(stream: TcpStream, service: S, mut stopped: watch::Receiver<bool>)
-where
-    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = http_body_util::Full<hyper::body::Bytes>>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(HEAD_READ_SECS_MAX))
-        // Who has finished sending still waits for answers, and for the acknowledgement of what was recorded.
-        .half_close(true)
-        .serve_connection(TokioIo::new(Lingering::new(stream)), service);
-    let mut connection = std::pin::pin!(connection);
-    // An error ends the connection; the peer has broken it or the protocol, and there is nobody to tell.
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tessera_engine_core::consent::Policy;
+use tessera_wire::signature::BundleVerifier;
 
 use crate::enrich::client_addr::ClientAddrPolicy;
 use crate::journal::Sync;
@@ -17,8 +18,21 @@ pub struct Files {
     pub posteriors: PathBuf,
     /// The location database; `None` leaves every country unknown.
     pub geo: Option<PathBuf>,
+    /// The terms on which we bid in auctions; without the file there are no bids.
+    pub bidding: PathBuf,
+    /// API keys; without the file anybody may decide and send events.
+    pub access: PathBuf,
     /// Kill switches.
     pub switches: PathBuf,
+}
+
+/// Whose pages may call the data port from a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// Anybody's: answers hold nothing that the caller did not send.
+    Any,
+    /// Pages of these origins, each as browsers write it: `https://shop.example`.
+    Listed(Vec<String>),
 }
 
 /// Everything an engine needs to know.
@@ -34,6 +48,8 @@ pub struct EngineSettings {
     pub workers: usize,
     /// Watched files.
     pub files: Files,
+    /// Keys by one of which a bundle must be signed; none takes every bundle that verifies.
+    pub bundle_keys: Vec<BundleVerifier>,
     /// Directory of the event journal.
     pub journal_directory: PathBuf,
     /// When the journal is forced to the disk.
@@ -50,6 +66,8 @@ pub struct EngineSettings {
     pub key_directory: PathBuf,
     /// How long tokens in answers stay valid, in seconds.
     pub token_ttl_secs: u32,
+    /// Whose pages may call the data port.
+    pub origins: Origins,
     /// Which proxies may say who the client is.
     pub client_addresses: ClientAddrPolicy,
     /// Bytes that remembering visitors may take.

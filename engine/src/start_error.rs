@@ -40,6 +40,9 @@ pub enum StartError {
         /// Why not.
         cause: std::io::Error,
     },
+    /// The file of API keys exists but cannot be used: an engine that cannot tell who may ask does not answer.
+    #[error(transparent)]
+    Access(#[from] crate::access::AccessError),
     /// A thread, runtime or table could not be made.
     #[error("cannot start: {0}")]
     System(std::io::Error),

@@ -4,70 +4,78 @@
 //! Writers replace files by renaming, so a file is either the old or the new one.
 //! Also here: everything else that happens off the request path now and then (time zone offsets, freeing old snapshots).
 
+mod state;
+
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use tessera_engine_core::bundle::LoadedBundle;
-
+use tessera_wire::bundle::made_at_ms;
+use tessera_wire::limits::{BUNDLE_BYTES_MAX, POSTERIOR_BYTES_MAX};
+use tessera_wire::signature::{self, BundleVerifier};
 use tessera_wire::switches::{SWITCHES_BYTES_MAX, SWITCHES_MAX, Switches};
 
-use crate::counters::{family, line};
+use crate::access::{Access, AccessCell};
+use crate::bidding::{Terms, TermsCell};
 use crate::enrich::geo_cell::GeoCell;
 use crate::enrich::zone_cell::ZoneCell;
-use crate::journal::count;
-use crate::limits::WATCH_INTERVAL_MS;
+use crate::keys::Keys;
+use crate::limits::{ACCESS_BYTES_MAX, TERMS_BYTES_MAX, WATCH_INTERVAL_MS};
 use crate::server::now_ms;
 use crate::settings::Files;
 use crate::snapshot_cell::SnapshotCell;
 
-const OFFSETS_INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) use self::state::{LastRefusal, WatchState, age_secs};
+use self::state::{Reason, Refused};
 
-/// What happened to watched files.
-#[derive(Debug, Default)]
-pub(crate) struct WatchCounters {
-    swapped: [AtomicU64; Watched::ALL.len()],
-    refused: [AtomicU64; Watched::ALL.len()],
-}
+const OFFSETS_INTERVAL: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Watched {
     Bundle,
     Posteriors,
     Geo,
+    Bidding,
+    Access,
     Switches,
 }
 
 impl Watched {
-    const ALL: [(Watched, &'static str); 4] = [
+    const ALL: [(Watched, &'static str); 6] = [
         (Watched::Bundle, "bundle"),
         (Watched::Posteriors, "posteriors"),
         (Watched::Geo, "geo"),
+        (Watched::Bidding, "bidding"),
+        (Watched::Access, "access"),
         (Watched::Switches, "switches"),
     ];
+
+    const fn name(self) -> &'static str {
+        Watched::ALL[self as usize].1
+    }
 }
 
-impl WatchCounters {
-    pub(crate) fn render(&self, out: &mut String) {
-        family(out, "swap_total", "counter", "Watched files taken over or refused.");
-        for (index, (_, name)) in Watched::ALL.iter().enumerate() {
-            let taken = self.swapped[index].load(Ordering::Relaxed);
-            let refused = self.refused[index].load(Ordering::Relaxed);
-            line(out, &format!("swap_total{{file=\"{name}\",result=\"taken\"}}"), taken);
-            line(out, &format!("swap_total{{file=\"{name}\",result=\"refused\"}}"), refused);
-        }
-    }
+/// What the watcher keeps current, and what it verifies with.
+#[derive(Clone)]
+pub(crate) struct Cells {
+    pub(crate) snapshots: Arc<SnapshotCell>,
+    pub(crate) geography: Arc<GeoCell>,
+    pub(crate) zones: Arc<ZoneCell>,
+    pub(crate) terms: Arc<TermsCell>,
+    pub(crate) access: Arc<AccessCell>,
+    pub(crate) keys: Keys,
+    pub(crate) bundle_keys: Arc<[BundleVerifier]>,
 }
 
 /// Looks at the files and keeps the shared cells current.
 pub(crate) struct Watcher {
     files: Vec<WatchedFile>,
-    snapshots: Arc<SnapshotCell>,
-    geography: Arc<GeoCell>,
-    zones: Arc<ZoneCell>,
-    counters: Arc<WatchCounters>,
+    cells: Cells,
+    state: Arc<WatchState>,
     offsets_at: Instant,
 }
 
@@ -88,18 +96,14 @@ struct Version {
 }
 
 impl Watcher {
-    pub(crate) fn new(
-        files: &Files,
-        snapshots: Arc<SnapshotCell>,
-        geography: Arc<GeoCell>,
-        zones: Arc<ZoneCell>,
-        counters: Arc<WatchCounters>,
-    ) -> Watcher {
+    pub(crate) fn new(files: &Files, cells: Cells, state: Arc<WatchState>) -> Watcher {
         // Location first: the first decision should already know where its visitor is.
         let watched = [
             (Watched::Geo, files.geo.clone()),
             // Before the bundle: what is switched off is never shown, not even first.
             (Watched::Switches, Some(files.switches.clone())),
+            (Watched::Bidding, Some(files.bidding.clone())),
+            (Watched::Access, Some(files.access.clone())),
             (Watched::Posteriors, Some(files.posteriors.clone())),
             (Watched::Bundle, Some(files.bundle.clone())),
         ];
@@ -107,39 +111,37 @@ impl Watcher {
             .into_iter()
             .filter_map(|(what, path)| Some(WatchedFile { what, path: path?, seen: None }))
             .collect();
-        Watcher { files, snapshots, geography, zones, counters, offsets_at: Instant::now() }
+        Watcher { files, cells, state, offsets_at: Instant::now() }
     }
 
     /// Looks once at every file.
     pub(crate) fn look(&mut self) {
-        let Watcher { files, snapshots, geography, zones, counters, .. } = self;
-        for file in files {
+        for file in &mut self.files {
             let Some(version) = version_of(&file.path) else { continue };
             if file.seen == Some(version) {
                 continue;
             }
             file.seen = Some(version);
-            let outcome = take(file.what, &file.path, snapshots, geography, zones);
             let path = file.path.display();
-            match outcome {
+            match take(file.what, &file.path, &self.cells, &self.state) {
                 Ok(()) => {
-                    count(&counters.swapped[file.what as usize], 1);
+                    self.state.take(file.what);
                     tracing::debug!(%path, "taken over");
                 }
-                Err(error) => {
-                    count(&counters.refused[file.what as usize], 1);
-                    tracing::warn!(%path, error, "refused; the version in use stays");
+                Err(refused) => {
+                    tracing::warn!(%path, error = refused.detail, "refused; the version in use stays");
+                    self.state.refuse(file.what, refused);
                 }
             }
         }
         if self.offsets_at.elapsed() >= OFFSETS_INTERVAL {
             self.offsets_at = Instant::now();
-            self.geography.refresh_offsets(now_ms());
-            if let Some(live) = self.snapshots.load().as_ref() {
-                self.zones.refresh(live.bundle().program().program(), now_ms());
+            self.cells.geography.refresh_offsets(now_ms());
+            if let Some(live) = self.cells.snapshots.load().as_ref() {
+                self.cells.zones.refresh(live.bundle().program().program(), now_ms());
             }
         }
-        self.snapshots.reap();
+        self.cells.snapshots.reap();
     }
 
     /// Runs until the flag is set.
@@ -153,15 +155,6 @@ impl Watcher {
     }
 }
 
-fn read_switches(path: &Path) -> Result<Switches, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    if text.len() > SWITCHES_BYTES_MAX {
-        return Err(format!("it has more than {SWITCHES_BYTES_MAX} bytes"));
-    }
-    let switches: Switches = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    if switches.fits() { Ok(switches) } else { Err(format!("a list names more than {SWITCHES_MAX}")) }
-}
-
 fn version_of(path: &Path) -> Option<Version> {
     let metadata = std::fs::metadata(path).ok()?;
     #[cfg(unix)]
@@ -171,33 +164,64 @@ fn version_of(path: &Path) -> Option<Version> {
     Some(Version { bytes: metadata.len(), modified: metadata.modified().ok()?, inode })
 }
 
-/// Reads, verifies and publishes one file. The error is for the log only.
-fn take(
-    what: Watched,
-    path: &Path,
-    snapshots: &SnapshotCell,
-    geography: &GeoCell,
-    zones: &ZoneCell,
-) -> Result<(), String> {
-    let text = |error: &dyn std::fmt::Display| error.to_string();
+/// Reads, verifies and publishes one file.
+fn take(what: Watched, path: &Path, cells: &Cells, state: &WatchState) -> Result<(), Refused> {
     match what {
-        Watched::Geo => geography.install_file(path, now_ms()).map_err(|error| text(&error)),
-        Watched::Bundle => {
-            let bytes = std::fs::read(path).map_err(|error| text(&error))?;
-            let bundle = LoadedBundle::from_bytes(&bytes).map_err(|error| text(&error))?;
-            zones.prepare(bundle.program().program(), now_ms());
-            snapshots.publish_bundle(bundle);
+        Watched::Geo => {
+            let installed = cells.geography.install_file(path, now_ms());
+            installed.map_err(|error| Refused::new(Reason::Corrupt, error))
+        }
+        Watched::Bundle => take_bundle(path, cells, state),
+        Watched::Posteriors => {
+            let table = tessera_wire::posterior::decode(&read(path, POSTERIOR_BYTES_MAX)?);
+            cells.snapshots.publish_posteriors(table.map_err(|error| Refused::new(Reason::Corrupt, error))?);
             Ok(())
         }
-        Watched::Posteriors => {
-            let bytes = std::fs::read(path).map_err(|error| text(&error))?;
-            let table = tessera_wire::posterior::decode(&bytes).map_err(|error| text(&error))?;
-            snapshots.publish_posteriors(table);
+        Watched::Bidding => {
+            let terms = Terms::parse(&read_text(path, TERMS_BYTES_MAX)?);
+            cells.terms.store(Some(Arc::new(terms.map_err(|error| Refused::new(Reason::Invalid, error))?)));
+            Ok(())
+        }
+        Watched::Access => {
+            let access = Access::parse(&read_text(path, ACCESS_BYTES_MAX)?, &cells.keys);
+            cells.access.store(Arc::new(access.map_err(|error| Refused::new(Reason::Invalid, error))?));
             Ok(())
         }
         Watched::Switches => {
-            snapshots.publish_switches(read_switches(path)?);
+            cells.snapshots.publish_switches(read_switches(path)?);
             Ok(())
         }
     }
+}
+
+fn take_bundle(path: &Path, cells: &Cells, state: &WatchState) -> Result<(), Refused> {
+    let bytes = read(path, BUNDLE_BYTES_MAX)?;
+    // Before anything in it is looked at.
+    signature::verify(&bytes, &cells.bundle_keys)?;
+    let bundle = LoadedBundle::from_bytes(&bytes)?;
+    cells.zones.prepare(bundle.program().program(), now_ms());
+    cells.snapshots.publish_bundle(bundle);
+    state.bundle_made(made_at_ms(&bytes)?);
+    Ok(())
+}
+
+fn read_switches(path: &Path) -> Result<Switches, Refused> {
+    let switches: Switches = serde_json::from_slice(&read(path, SWITCHES_BYTES_MAX)?)
+        .map_err(|error| Refused::new(Reason::Invalid, error))?;
+    let too_many = || Refused::new(Reason::OverLimit, format!("a list names more than {SWITCHES_MAX}"));
+    if switches.fits() { Ok(switches) } else { Err(too_many()) }
+}
+
+/// A file's bytes, unless there are more of them than anybody would read.
+fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Refused> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > bytes_max {
+        return Err(Refused::new(Reason::OverLimit, format!("the file has more than {bytes_max} bytes")));
+    }
+    Ok(bytes)
+}
+
+fn read_text(path: &Path, bytes_max: usize) -> Result<String, Refused> {
+    String::from_utf8(read(path, bytes_max)?).map_err(|error| Refused::new(Reason::Corrupt, error))
 }

@@ -55,6 +55,17 @@ enum Command {
     },
     /// Print a token that shows a tester chosen variants of experiments
     Preview(PreviewArgs),
+    /// Make a key pair that signs bundles
+    Keygen {
+        /// The file to write the secret key to
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Make, list and revoke API keys of the data port
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Show or check the configuration
     Config {
         #[command(subcommand)]
@@ -66,6 +77,26 @@ enum Command {
     Ready,
     /// Print the version
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make a key and print it
+    New {
+        /// What the key is for
+        #[arg(long)]
+        name: String,
+        /// What it allows, separated by commas: decide, ingest, explain, admin, trusted
+        #[arg(long, default_value = "decide,ingest")]
+        scopes: String,
+    },
+    /// Print names and scopes
+    List,
+    /// Take a key back
+    Revoke {
+        /// Its name
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -195,7 +226,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Version => commands::say(env!("CARGO_PKG_VERSION")),
         Command::Config { command: ConfigCommand::Show } => commands::say(resolved.show().trim_end()),
         Command::Config { command: ConfigCommand::Validate } => drop(Config::check(&resolved)?),
-        Command::Build { directory, output } => return commands::build::run(&directory, &output),
+        Command::Build { directory, output } => {
+            return commands::build::run(&Config::check(&resolved)?, &directory, &output);
+        }
+        Command::Keygen { output } => return commands::keygen::run(&output),
         Command::Demo(arguments) => return demo::run(&arguments, resolved),
         command => return run_part(&command, &Config::check(&resolved)?),
     }
@@ -209,6 +243,14 @@ fn run_part(command: &Command, config: &Config) -> anyhow::Result<ExitCode> {
         Command::Engine => commands::serve::run(config, Parts::ENGINE),
         Command::Control => commands::serve::run(config, Parts::CONTROL),
         Command::Analytics => commands::serve::run(config, Parts::ANALYTICS),
+        Command::Key { command } => {
+            let path = &config.engine.settings.files.access;
+            match command {
+                KeyCommand::New { name, scopes } => commands::key::new(path, name, scopes),
+                KeyCommand::List => commands::key::list(path),
+                KeyCommand::Revoke { name } => commands::key::revoke(path, name),
+            }
+        }
         Command::Publish { directory } => commands::build::publish(config, directory),
         Command::Preview(arguments) => commands::preview::run(config, arguments),
         Command::Health => commands::probe::run(config, "/healthz"),

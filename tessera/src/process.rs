@@ -133,7 +133,9 @@ pub(crate) fn publish(config: &Config, directory: &Path) -> anyhow::Result<Outco
     for warning in &compiled.warnings {
         tracing::warn!("\n{}", warning.render(&sources.files));
     }
-    Ok(Publisher::open(&config.bundle_dir())?.publish(compiled.bundle, now_ms() as u64)?)
+    Ok(Publisher::open(&config.bundle_dir())?
+        .signing(config.control.signer.clone())
+        .publish(compiled.bundle, now_ms() as u64)?)
 }
 
 pub(crate) fn now_ms() -> i64 {
@@ -141,6 +143,7 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 fn start_engine(config: &Config) -> anyhow::Result<Engine> {
+    config.engine.check_open()?;
     let store_path = config.store_path();
     let more = move |out: &mut String| append_analytics(&store_path, out);
     Engine::start(config.engine.settings.clone(), more).map_err(|error| match error {
@@ -185,6 +188,7 @@ fn start_control(config: &Config) -> anyhow::Result<Server> {
         source_directory: config.control.source.clone(),
         store_path: config.store_path(),
         switches_path: config.switches_path(),
+        signer: config.control.signer.clone(),
         api_key: config.control.api_key.clone(),
     };
     Server::start(settings).map_err(|error| match error {

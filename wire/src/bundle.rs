@@ -10,6 +10,8 @@
 //! older engines and never loses meaning silently. The hash covers content only: generation and time may differ while the
 //! hash says "the same bundle".
 //!
+//! A signature may follow the last section: [`crate::signature`].
+//!
 //! Not here: whether the content makes sense (`tessera-engine-core` and `tessera-rulevm` verify that).
 
 use serde::de::DeserializeOwned;
@@ -18,6 +20,7 @@ use crate::catalog::Catalog;
 use crate::codec;
 use crate::limits;
 use crate::program::{Program, SourceMap};
+use crate::signature;
 
 /// A bundle's content, decoded but not yet verified.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -120,6 +123,12 @@ pub enum BundleError {
         /// Newest format understood.
         supported: u16,
     },
+    /// A signature is asked for, and there is none.
+    #[error("bundle is not signed, and only signed bundles are taken here")]
+    Unsigned,
+    /// The signature is not by a key that is trusted here, or the bundle was changed after it was signed.
+    #[error("bundle is not signed by a key that is trusted here")]
+    WrongSignature,
     /// The content does not match the hash in the header.
     #[error("bundle content does not match its hash")]
     Hash,
@@ -211,6 +220,31 @@ pub fn hash(bytes: &[u8]) -> Result<BundleHash, BundleError> {
     Ok(BundleHash(hash))
 }
 
+/// When the bundle in these bytes was made, unix milliseconds, without checking anything else.
+///
+/// # Errors
+/// [`BundleError::NotABundle`] when there is no header.
+pub fn made_at_ms(bytes: &[u8]) -> Result<u64, BundleError> {
+    hash(bytes).map(|_| u64_at(bytes, 16))
+}
+
+/// Where a bundle's content ends: before its signature, if it has one. Looks at lengths only.
+pub(crate) fn content_end(bytes: &[u8]) -> Result<usize, BundleError> {
+    hash(bytes)?;
+    let mut at = HEADER_BYTES;
+    for _ in 0..u16::from_le_bytes([bytes[6], bytes[7]]) {
+        let header = slice(bytes, at, SECTION_HEADER_BYTES)?;
+        at +=
+            SECTION_HEADER_BYTES + slice(bytes, at + SECTION_HEADER_BYTES, u32_at(header, 4) as usize)?.len();
+    }
+    let is_signed = signature::is_trailer(&bytes[at..]);
+    if at == bytes.len() || is_signed {
+        Ok(at)
+    } else {
+        Err(BundleError::TrailingBytes { count: bytes.len() - at })
+    }
+}
+
 /// Reads a bundle, checking every checksum before anything is decoded.
 ///
 /// # Errors
@@ -227,6 +261,7 @@ pub fn decode(bytes: &[u8]) -> Result<Bundle, BundleError> {
     if format > FORMAT {
         return Err(BundleError::FormatTooNew { found: format, supported: FORMAT });
     }
+    let bytes = &bytes[..content_end(bytes)?];
     let sections = read_sections(bytes, u16::from_le_bytes([bytes[6], bytes[7]]))?;
     if blake3::hash(&bytes[HEADER_BYTES..]).as_bytes() != &expected.0 {
         return Err(BundleError::Hash);

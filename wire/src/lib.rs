@@ -20,5 +20,6 @@ pub mod posterior;
 pub mod preview;
 pub mod program;
 pub mod signal;
+pub mod signature;
 pub mod switches;
 pub mod token;

@@ -96,7 +96,7 @@ struct SourceProblem {
 
 impl Api {
     pub(super) fn new(settings: ServerSettings) -> Result<Api, PublishError> {
-        let publisher = Publisher::open(&settings.bundle_directory)?;
+        let publisher = Publisher::open(&settings.bundle_directory)?.signing(settings.signer.clone());
         Ok(Api { settings, publisher, publishing: Mutex::new(()) })
     }
 

@@ -23,6 +23,8 @@ mod switches;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tessera_wire::signature::BundleSigner;
+
 pub use listen::{Server, ServerError};
 
 /// What the server needs to know.
@@ -38,6 +40,8 @@ pub struct ServerSettings {
     pub store_path: PathBuf,
     /// The file of kill switches, which engines watch.
     pub switches_path: PathBuf,
+    /// Signs what is published.
+    pub signer: Option<BundleSigner>,
     /// Key that requests must bring.
     pub api_key: Option<String>,
 }

@@ -8,14 +8,16 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
+use serde::Serialize;
 
 use crate::budget::Books;
 use crate::counters::{Shard, family, line, render, single};
+use crate::enrich::geo_cell::GeoCell;
 use crate::journal::JournalCounters;
 use crate::server::now_ms;
 use crate::snapshot_cell::SnapshotCell;
 use crate::user_store::UserStore;
-use crate::watch::WatchCounters;
+use crate::watch::{LastRefusal, WatchState, age_secs};
 
 /// What the admin port shows. More text can be added by whoever runs more parts in the same process.
 #[derive(Clone)]
@@ -23,19 +25,48 @@ pub(crate) struct AdminState {
     pub(crate) snapshots: Arc<SnapshotCell>,
     pub(crate) shards: Arc<[Arc<Shard>]>,
     pub(crate) journal: Arc<JournalCounters>,
-    pub(crate) watch: Arc<WatchCounters>,
+    pub(crate) geography: Arc<GeoCell>,
+    pub(crate) watch: Arc<WatchState>,
     pub(crate) users: Arc<UserStore>,
     pub(crate) books: Arc<Books>,
     pub(crate) more: Arc<dyn Fn(&mut String) + Send + Sync>,
 }
 
+/// The body of `/readyz`.
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    detail: &'static str,
+    bundle: Option<BundleState>,
+    last_refusal: Option<LastRefusal>,
+    journal: JournalState,
+    has_location: bool,
+}
+
+#[derive(Serialize)]
+struct BundleState {
+    generation: u64,
+    hash: String,
+    made_at_ms: i64,
+    age_seconds: u64,
+    posterior_generation: u64,
+}
+
+#[derive(Serialize)]
+struct JournalState {
+    appended: u64,
+    write_errors: u64,
+    dropped: u64,
+}
+
 impl AdminState {
     /// Answers one request of the admin port.
     pub(crate) fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        if (method, path) == (&Method::GET, "/readyz") {
+            return self.readiness();
+        }
         let (status, text) = match (method, path) {
-            (&Method::GET, "/healthz") => (StatusCode::OK, "ok\n".to_owned()),
-            (&Method::GET, "/readyz") if self.is_ready() => (StatusCode::OK, "ready\n".to_owned()),
-            (&Method::GET, "/readyz") => (StatusCode::SERVICE_UNAVAILABLE, "no bundle is live\n".to_owned()),
+            (&Method::GET, "/healthz" | "/status") => (StatusCode::OK, "ok\n".to_owned()),
             (&Method::GET, "/version") => {
                 (StatusCode::OK, concat!(env!("CARGO_PKG_VERSION"), "\n").to_owned())
             }
@@ -49,8 +80,37 @@ impl AdminState {
         response
     }
 
-    fn is_ready(&self) -> bool {
-        self.snapshots.load().is_some()
+    /// Ready means that there is something to decide from; the rest is for whoever wonders how well.
+    fn readiness(&self) -> Response<Full<Bytes>> {
+        let live = self.snapshots.load();
+        let made_at_ms = self.watch.bundle_made_at_ms();
+        let bundle = live.as_ref().map(|snapshot| BundleState {
+            generation: snapshot.bundle().generation(),
+            hash: snapshot.bundle().hash().to_string(),
+            made_at_ms,
+            age_seconds: age_secs(made_at_ms),
+            posterior_generation: snapshot.posterior_generation(),
+        });
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let document = Readiness {
+            ready: bundle.is_some(),
+            detail: if bundle.is_some() { "deciding" } else { "no bundle is live" },
+            bundle,
+            last_refusal: self.watch.last_refusal(),
+            journal: JournalState {
+                appended: get(&self.journal.appended),
+                write_errors: get(&self.journal.write_errors),
+                dropped: get(&self.journal.served_dropped_queue) + get(&self.journal.served_dropped_disk),
+            },
+            has_location: self.geography.load().is_some(),
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        if !document.ready {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 
     fn metrics(&self) -> String {

@@ -275,7 +275,7 @@ fn append_offer(catalog: &Catalog, offer: &Offer, now_ms: i64, json: &mut Json<'
     json.close(b'}');
 }
 
-fn append_hex(number: u128, out: &mut Vec<u8>) {
+pub(super) fn append_hex(number: u128, out: &mut Vec<u8>) {
     for byte in number.to_be_bytes() {
         let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
         out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);

@@ -1,10 +1,13 @@
 //! What a worker answers with: shared read-only state, and its own scratch memory.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hyper::HeaderMap;
-use hyper::header::{ACCEPT_LANGUAGE, HeaderName, USER_AGENT};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HeaderName, USER_AGENT};
+use hyper::{HeaderMap, StatusCode};
 use tessera_engine_core::consent::{self, ConsentInputs, Outcome, Policy};
 use tessera_engine_core::scratch::Scratch;
 use tessera_engine_core::signals::{Device, LocalTime};
@@ -12,8 +15,10 @@ use tessera_engine_core::snapshot::Snapshot;
 use tessera_rulevm::Frame;
 use tessera_wire::catalog::Catalog;
 
+use crate::access::{AccessCell, Scopes};
+use crate::bidding::TermsCell;
 use crate::budget::WorkerFunds;
-use crate::counters::Shard;
+use crate::counters::{Refusal, Shard};
 use crate::enrich::client_addr::{ClientAddrPolicy, truncate};
 use crate::enrich::device::{ClientHints, DeviceClassifier};
 use crate::enrich::device_cache::DeviceCache;
@@ -22,9 +27,12 @@ use crate::enrich::language::{Language, from_accept_language};
 use crate::enrich::zone_cell::ZoneCell;
 use crate::journal::WorkerJournal;
 use crate::keys::Keys;
+use crate::settings::Origins;
 use crate::snapshot_cell::SnapshotCell;
 use crate::user_store::{UserStore, UserView};
 
+use super::decide::Sold;
+use super::problem::Problem;
 use super::request::{ConsentBody, DeviceBody};
 
 /// What all workers share: read-only, or atomic.
@@ -49,6 +57,12 @@ pub(crate) struct Responder {
     pub public_url: String,
     /// How long tokens stay valid, in seconds.
     pub token_ttl_secs: u32,
+    /// On which terms we bid in auctions.
+    pub terms: Arc<TermsCell>,
+    /// Who may ask for what.
+    pub access: Arc<AccessCell>,
+    /// Whose pages may ask.
+    pub origins: Origins,
 }
 
 /// What one worker owns.
@@ -79,17 +93,38 @@ impl Memory {
         }
     }
 
-    /// Pays for the ads of the last decision, unless they are free.
-    pub(crate) fn charge_unless(&mut self, is_free: bool, catalog: &Catalog) {
+    /// Pays for ads of the last decision.
+    pub(crate) fn charge(&mut self, sold: &Sold, catalog: &Catalog) {
         let Memory { funds, scratch, .. } = self;
-        let ads = if is_free { &[] } else { scratch.ads() };
-        ads.iter().for_each(|ad| funds.charge(catalog, ad));
+        let ads = scratch.ads();
+        match sold {
+            Sold::All => ads.iter().for_each(|ad| funds.charge(catalog, ad)),
+            Sold::These(places) => {
+                places.iter().filter_map(|place| ads.get(*place)).for_each(|ad| funds.charge(catalog, ad));
+            }
+            Sold::Nothing => {}
+        }
     }
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// The visitor's own browser or app, as far as we know.
+    Visitor,
+    /// A server of ours or of a partner, known by its key: what it says of the visitor is believed.
+    Trusted,
+    /// A server that speaks for a visitor but is not known: neither its word nor its address tells where the visitor is.
+    Stranger,
 }
 
 /// How and when a request arrived.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival<'a> {
+    /// Who sends it.
+    pub caller: Caller,
+    /// What its key allows.
+    pub scopes: Scopes,
     /// The other end of the connection.
     pub peer: IpAddr,
     /// The request's headers.
@@ -122,7 +157,48 @@ const SEC_CH_UA_PLATFORM: HeaderName = HeaderName::from_static("sec-ch-ua-platfo
 const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
 const DNT: HeaderName = HeaderName::from_static("dnt");
 
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The key in a request: a bearer token, the user name of basic authentication, or a header of its own.
+pub(crate) fn key_of(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let Some(value) = text(AUTHORIZATION) else { return text(X_API_KEY).map(Cow::Borrowed) };
+    if let Some(key) = value.strip_prefix("Bearer ") {
+        return Some(Cow::Borrowed(key.trim()));
+    }
+    let basic = STANDARD.decode(value.strip_prefix("Basic ")?.trim()).ok()?;
+    let basic = String::from_utf8(basic).ok()?;
+    Some(Cow::Owned(basic.split_once(':').map_or(basic.as_str(), |(user, _)| user).to_owned()))
+}
+
 impl Responder {
+    /// What the caller's key allows. Pages that can send no header put it into the address; such a key may decide and
+    /// send events, no more, because addresses end up in logs.
+    pub(crate) fn scopes(&self, headers: &HeaderMap, query: &str) -> Scopes {
+        let access = self.access.load();
+        match key_of(headers) {
+            Some(key) => access.scopes_of(Some(&key)),
+            None => {
+                let key = query.split('&').find_map(|part| part.strip_prefix("key="));
+                access.scopes_of(key).and(if key.is_some() { Scopes::OPEN } else { Scopes::ALL })
+            }
+        }
+    }
+
+    /// May the caller do this?
+    pub(crate) fn authorize(
+        &self,
+        arrival: &Arrival<'_>,
+        needed: Scopes,
+        detail: &str,
+    ) -> Result<(), Problem> {
+        if arrival.scopes.covers(needed) {
+            return Ok(());
+        }
+        let detail = format!("{detail} in an `Authorization: Bearer` header");
+        Err(Problem::new(StatusCode::UNAUTHORIZED, Refusal::Unauthorized, "key_needed", detail))
+    }
+
     /// Derives place, time and language. Total: what cannot be found is absent.
     pub(crate) fn enrich<'a>(
         &self,
@@ -130,7 +206,8 @@ impl Responder {
         device: &DeviceBody<'_>,
         geography: Option<&'a Geography>,
     ) -> Enriched<'a> {
-        let is_trusted_caller = self.client_addresses.is_trusted(arrival.peer.to_canonical());
+        let is_trusted_caller = arrival.caller == Caller::Trusted
+            || self.client_addresses.is_trusted(arrival.peer.to_canonical());
         let address = self.client_address(arrival, device, is_trusted_caller);
         let place =
             geography.zip(address).and_then(|(geography, address)| geography.db.lookup(truncate(address)));
@@ -157,6 +234,9 @@ impl Responder {
     ) -> Option<IpAddr> {
         if is_trusted && let Some(text) = &device.ip {
             return text.0.parse().ok();
+        }
+        if arrival.caller != Caller::Visitor {
+            return None;
         }
         let lines = arrival.headers.get_all(self.client_addresses.header.name());
         let lines: smallvec::SmallVec<[&str; 2]> =
@@ -209,11 +289,11 @@ impl Responder {
             gpc: body.gpc.is_set() || arrival.header(SEC_GPC) == Some("1"),
             dnt: device.dnt.is_set() || arrival.header(DNT) == Some("1"),
             lmt: device.lmt.is_set(),
+            dooh: body.dooh,
             country,
             own: super::decide::own_consent(&body.purposes),
             is_suppressed,
             is_caller_trusted: enriched.is_trusted_caller,
-            ..ConsentInputs::default()
         };
         consent::evaluate(&inputs, &self.consent, arrival.now_ms)
     }

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use hyper::StatusCode;
-use hyper::header::AUTHORIZATION;
 use tessera_engine_core::admit::admit;
 use tessera_engine_core::consent::OwnConsent;
 use tessera_engine_core::decide::{Ad, Decision, Note, decide};
@@ -26,7 +24,7 @@ use super::remembered::{behaviour_of, midnight_ms, remembered_cart_value};
 use super::request::{self, DecideBody, FreeValues};
 use super::urls::{host_of, origin_of, path_of};
 use super::what_if;
-use crate::counters::Refusal;
+use crate::access::Scopes;
 use crate::snapshot_cell::Live;
 use crate::user_store::{Change, CountKey, UserView, record};
 
@@ -101,6 +99,7 @@ impl Responder {
             let ads = if decided.is_what_if { 0 } else { decided.answer.decision.ads.len() };
             (0..ads).for_each(|number| emit(decided.shown(number, number as u16)));
             decided.answer.encode(out);
+            Sold::All
         })
     }
 
@@ -111,7 +110,7 @@ impl Responder {
         arrival: &Arrival<'_>,
         body: &DecideBody<'_>,
         memory: &mut Memory,
-        take: &mut dyn FnMut(&Decided<'_>),
+        take: &mut dyn FnMut(&Decided<'_>) -> Sold,
     ) -> Result<Summary, Problem> {
         let is_what_if = body.options.is_what_if || body.options.at_time.is_some();
         if body.options.explain || is_what_if {
@@ -169,26 +168,16 @@ impl Responder {
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
         };
-        take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
+        let sold = take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
         let summary = Summary::of(&decision, admitted.mode());
         let is_free = is_what_if || body.options.test || preview.is_some();
-        memory.charge_unless(is_free, live.bundle().catalog());
+        memory.charge(if is_free { &Sold::Nothing } else { &sold }, live.bundle().catalog());
         Ok(summary)
-    }
-
-    /// Is the caller's key this one? What is compared are hashes, in constant time.
-    pub(super) fn authorize(&self, arrival: &Arrival<'_>, key: &str, detail: &str) -> Result<(), Problem> {
-        let given = arrival.header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        if given.is_some_and(|given| blake3::hash(given.as_bytes()) == blake3::hash(key.as_bytes())) {
-            return Ok(());
-        }
-        let detail = format!("{detail} in an `Authorization: Bearer` header");
-        Err(Problem::new(StatusCode::UNAUTHORIZED, Refusal::Unauthorized, "key_needed", detail))
     }
 
     fn authorize_explain(&self, arrival: &Arrival<'_>) -> Result<(), Problem> {
         let authorized =
-            self.authorize(arrival, &self.keys.explain, "`options.explain` needs the explain key");
+            self.authorize(arrival, Scopes::EXPLAIN, "`options.explain` needs a key of scope `explain`");
         authorized.map_err(|problem| problem.coded("explain_needs_key").at("/options/explain"))
     }
 
@@ -254,6 +243,16 @@ impl Decided<'_> {
         let served = served(snapshot, (self.random, *now_ms), admitted, (ad, number), notes);
         Shown { served, ad, counted_subject: self.counted_subject }
     }
+}
+
+/// Which ads of a decision are paid for.
+pub(crate) enum Sold {
+    /// Every one: all are in the answer.
+    All,
+    /// Those at these places.
+    These(SmallVec<[usize; 4]>),
+    /// None.
+    Nothing,
 }
 
 /// What the counters want to know of a decision.

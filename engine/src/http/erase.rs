@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 use tessera_wire::event::{COUNTED_MAX, Event, NONE, Remembered, VisitorChange};
 
+use crate::access::Scopes;
+
 use super::context::{Arrival, Responder};
 use super::problem::Problem;
 use super::request::{Str, parse_json};
@@ -42,7 +44,7 @@ impl Erasure {
 impl Responder {
     /// Reads an erasure request.
     pub(crate) fn erase(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Erasure, Problem> {
-        self.authorize(arrival, &self.keys.erase, "erasing visitors needs the erase key")?;
+        self.authorize(arrival, Scopes::ADMIN, "erasing visitors needs a key of scope `admin`")?;
         let body: EraseBody<'_> = parse_json(bytes)?;
         let named = [("id", &body.user_id), ("anonymous_id", &body.anonymous_id)];
         let named = named.into_iter().filter_map(|(kind, id)| Some((kind, id.as_ref()?.0.as_ref())));

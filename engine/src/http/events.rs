@@ -29,34 +29,34 @@ struct EventsBody<'a> {
     consent: ConsentBody<'a>,
 }
 
-#[derive(Debug, Deserialize)]
-struct EventBody<'a> {
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct EventBody<'a> {
     #[serde(borrow, default)]
-    r#type: Option<Str<'a>>,
+    pub(super) r#type: Option<Str<'a>>,
     #[serde(borrow, default)]
-    name: Option<Str<'a>>,
+    pub(super) name: Option<Str<'a>>,
     #[serde(borrow, default)]
-    message_id: Option<Str<'a>>,
+    pub(super) message_id: Option<Str<'a>>,
     #[serde(borrow, default)]
-    user_id: Option<Str<'a>>,
+    pub(super) user_id: Option<Str<'a>>,
     #[serde(borrow, default)]
-    anonymous_id: Option<Str<'a>>,
+    pub(super) anonymous_id: Option<Str<'a>>,
     #[serde(borrow, default)]
-    token: Option<Str<'a>>,
+    pub(super) token: Option<Str<'a>>,
     #[serde(borrow, default)]
-    properties: PropertiesBody<'a>,
+    pub(super) properties: PropertiesBody<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct PropertiesBody<'a> {
+pub(super) struct PropertiesBody<'a> {
     #[serde(borrow)]
-    product_id: Option<Str<'a>>,
-    value_micros: Option<i64>,
+    pub(super) product_id: Option<Str<'a>>,
+    pub(super) value_micros: Option<i64>,
     #[serde(borrow)]
-    currency: Option<Str<'a>>,
+    pub(super) currency: Option<Str<'a>>,
     /// Items in the cart.
-    items: Option<u16>,
+    pub(super) items: Option<u16>,
 }
 
 /// The answer to a batch.
@@ -82,6 +82,13 @@ pub(crate) struct Batch {
     pub(crate) answer: Accepted,
 }
 
+impl Accepted {
+    /// Why events were refused.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = &'static str> {
+        self.rejected.iter().map(|rejected| rejected.code)
+    }
+}
+
 impl Responder {
     /// Reads a batch. One bad event costs that event only.
     pub(crate) fn events(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Batch, Problem> {
@@ -95,26 +102,10 @@ impl Responder {
         let device = DeviceBody::default();
         let enriched = self.enrich(arrival, &device, geography.as_deref());
         let gates = self.consent(arrival, &body.consent, &device, &enriched, None, false).gates;
-        let mut reader = Reader {
-            responder: self,
-            arrival,
-            gates,
-            seen: Vec::new(),
-            events: Vec::new(),
-            touches: Vec::new(),
-            remembered: Vec::new(),
-        };
-        let mut answer = Accepted { accepted: 0, duplicate: 0, rejected: Vec::new() };
-        for (index, event) in body.events.iter().enumerate() {
-            match reader.read(event) {
-                Ok(true) => answer.accepted += 1,
-                Ok(false) => answer.duplicate += 1,
-                Err(code) => answer.rejected.push(Rejected { index, code }),
-            }
-        }
-        let behaviours = reader.seen.len() as u64;
-        let Reader { events, touches, remembered, .. } = reader;
-        Ok(Batch { events: events.into(), touches, behaviours, remembered, answer })
+        let mut reader = Reader::new(self, arrival.now_ms);
+        reader.gates = gates;
+        body.events.iter().enumerate().for_each(|(index, event)| reader.take(index, event));
+        Ok(reader.finish())
     }
 
     /// Changes what is known of visitors. Call when the events are in the journal.
@@ -134,10 +125,15 @@ impl Responder {
     }
 }
 
-struct Reader<'a> {
+/// Reads events one by one into a batch.
+pub(super) struct Reader<'a> {
     responder: &'a Responder,
-    arrival: &'a Arrival<'a>,
-    gates: Gates,
+    now_ms: i64,
+    /// When the event that is read next happened.
+    pub(super) at_ms: i64,
+    /// What its visitor allows.
+    pub(super) gates: Gates,
+    answer: Accepted,
     seen: Vec<Cow<'a, str>>,
     events: Vec<Event>,
     touches: Vec<TouchKind>,
@@ -145,6 +141,41 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    pub(super) fn new(responder: &'a Responder, now_ms: i64) -> Reader<'a> {
+        Reader {
+            responder,
+            now_ms,
+            at_ms: now_ms,
+            gates: Gates::NONE,
+            answer: Accepted { accepted: 0, duplicate: 0, rejected: Vec::new() },
+            seen: Vec::new(),
+            events: Vec::new(),
+            touches: Vec::new(),
+            remembered: Vec::new(),
+        }
+    }
+
+    /// Reads the event at `index`.
+    pub(super) fn take(&mut self, index: usize, event: &'a EventBody<'a>) {
+        match self.read(event) {
+            Ok(true) => self.answer.accepted += 1,
+            Ok(false) => self.answer.duplicate += 1,
+            Err(code) => self.reject(index, code),
+        }
+    }
+
+    /// Refuses the event at `index`.
+    pub(super) fn reject(&mut self, index: usize, code: &'static str) {
+        self.answer.rejected.push(Rejected { index, code });
+    }
+
+    /// What to write, and what to answer.
+    pub(super) fn finish(self) -> Batch {
+        let behaviours = self.seen.len() as u64;
+        let Reader { events, touches, remembered, answer, .. } = self;
+        Batch { events: events.into(), touches, behaviours, remembered, answer }
+    }
+
     /// Reads one event; false means that the batch has it already. The error is a stable code.
     fn read(&mut self, event: &'a EventBody<'a>) -> Result<bool, &'static str> {
         match &event.token {
@@ -155,10 +186,9 @@ impl<'a> Reader<'a> {
 
     fn read_touch(&mut self, event: &EventBody<'_>, text: &str) -> Result<bool, &'static str> {
         let mut buffer = TokenBuffer::default();
-        let token =
-            self.responder.verify(text, self.arrival.now_ms, &mut buffer).map_err(|problem| problem.code)?;
+        let token = self.responder.verify(text, self.now_ms, &mut buffer).map_err(|problem| problem.code)?;
         let value_micros = event.properties.value_micros.unwrap_or(0);
-        let touch = touch_event(&token, self.arrival.now_ms, value_micros, currency_of(event));
+        let touch = touch_event(&token, self.at_ms, value_micros, currency_of(event));
         if self.events.contains(&touch) {
             return Ok(false);
         }
@@ -191,7 +221,7 @@ impl<'a> Reader<'a> {
         self.events.push(Event::Behaviour(Behaviour {
             message_id: message_id.0.clone().into_owned(),
             name,
-            at_ms: self.arrival.now_ms,
+            at_ms: self.at_ms,
             subject: if may_measure { subject } else { 0 },
             product_id: if may_measure { product_id.to_owned() } else { String::new() },
             value_micros: event.properties.value_micros.unwrap_or(0),
@@ -210,7 +240,7 @@ impl<'a> Reader<'a> {
         let live = self.responder.snapshots.load();
         let key = live.as_ref().and_then(|live| live.plan().behaviour_key(name));
         if change != Change::Other || key.is_some() {
-            let record = record(subject, change, key.as_slice(), self.arrival.now_ms);
+            let record = record(subject, change, key.as_slice(), self.at_ms);
             self.events.push(Event::Remembered(record.clone()));
             self.remembered.push(record);
         }

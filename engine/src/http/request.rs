@@ -152,6 +152,9 @@ pub(crate) struct ConsentBody<'a> {
     pub(crate) gdpr: Option<Flag>,
     pub(crate) coppa: Flag,
     pub(crate) gpc: Flag,
+    /// A public screen: there is no person to consent. Only an exchange says so.
+    #[serde(skip)]
+    pub(crate) dooh: bool,
     #[serde(borrow, deserialize_with = "free_values")]
     pub(crate) purposes: FreeValues<'a>,
 }

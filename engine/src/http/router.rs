@@ -10,27 +10,34 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE,
-    HeaderName, HeaderValue,
-};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use tessera_wire::event::{Event, TouchKind};
 
 use super::body;
-use super::context::{Arrival, Responder, Worker};
-use super::events::{ACCEPTED, Accepted};
+use super::context::{Arrival, Caller, Responder, Worker};
+use super::cors;
+use super::events::{ACCEPTED, Accepted, Batch};
+use super::openrtb::Bid;
+use super::openrtb::notice::{Kind, Noticed, thanks};
+use super::openrtb::write::refusal;
 use super::problem::Problem;
+use super::segment;
 use super::touch::Touched;
+use crate::access::Scopes;
 use crate::journal::AppendError;
-use crate::limits::BODY_BYTES_MAX;
+use crate::limits::{BEACON_BYTES_MAX, BODY_BYTES_MAX, SEGMENT_BODY_BYTES_MAX, SEGMENT_CALL_BYTES_MAX};
 use crate::server::now_ms;
 
 type Answer = Response<Full<Bytes>>;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const OPENRTB_VERSION: HeaderName = HeaderName::from_static("x-openrtb-version");
+const NO_BID_REASON: HeaderName = HeaderName::from_static("x-no-bid-reason");
+/// Smaller answers take as many packets compressed as they are.
+const COMPRESSED_BYTES_MIN: usize = 1_024;
 /// First guess of an answer's size; most are a little smaller.
 const ANSWER_BYTES: usize = 2_048;
 
@@ -57,25 +64,34 @@ impl Handler {
 
     /// Answers one request; errors become problem documents.
     pub(crate) async fn handle(self: Rc<Self>, request: Request<Incoming>, peer: IpAddr) -> Answer {
-        match self.route(request, peer).await {
+        let permit = cors::permit(&self.responder.origins, request.headers());
+        let mut response = match self.route(request, peer).await {
             Ok(response) => response,
             Err(problem) => {
                 self.worker.borrow().shard.refusal(problem.refusal);
-                cross_origin(problem.response())
+                problem.response()
             }
-        }
+        };
+        permit.mark(&mut response);
+        response
     }
 
     async fn route(&self, request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Problem> {
         let (head, body) = request.into_parts();
         let path = head.uri.path();
         let query = head.uri.query().unwrap_or("");
+        let scopes = self.responder.scopes(&head.headers, query);
         let arrival = Arrival {
+            caller: if scopes.covers(Scopes::TRUSTED) { Caller::Trusted } else { Caller::Visitor },
+            scopes,
             peer,
             headers: &head.headers,
             now_ms: now_ms(),
             random: self.random.borrow_mut().random(),
         };
+        if let Some((scope, detail)) = needed(&head.method, path) {
+            self.responder.authorize(&arrival, scope, detail)?;
+        }
         match (&head.method, path) {
             (&Method::POST, "/v1/decide") => {
                 let bytes = body::read(body).await?;
@@ -92,10 +108,16 @@ impl Handler {
                 self.responder.what_if(&arrival, &bytes, &mut self.worker.borrow_mut(), &mut out)?;
                 Ok(json(StatusCode::OK, out))
             }
-            (&Method::POST, "/v1/events") => {
-                let bytes = body::read(body).await?;
-                self.events(&arrival, &bytes).await
+            (&Method::POST, "/openrtb2/bid") => {
+                let bytes = body::read_compressed(&head.headers, body, BODY_BYTES_MAX).await?;
+                self.bid(&arrival.of_a_server(), &bytes)
             }
+            (&Method::GET | &Method::POST, _) if path.starts_with("/openrtb2/") => {
+                let (kind, token) = Kind::of_path(path).ok_or_else(|| Problem::not_found(path))?;
+                self.notice(kind, self.responder.notice(kind, token, query, arrival.now_ms)?).await
+            }
+            (&Method::POST, "/v1/events" | "/v1/beacon") => self.ingest(&arrival, path, body).await,
+            (&Method::POST, path) if segment_type(path).is_some() => self.ingest(&arrival, path, body).await,
             (&Method::POST, "/v1/subjects/erase") => {
                 let bytes = body::read(body).await?;
                 self.erase(&arrival, &bytes).await
@@ -106,9 +128,9 @@ impl Handler {
             (&Method::GET | &Method::POST, _) if path.starts_with("/c/") => {
                 self.record(self.responder.click(&path[3..], query, arrival.now_ms)?).await
             }
-            (&Method::GET, "/healthz") => Ok(plain(StatusCode::OK, "ok")),
+            (&Method::GET, "/healthz" | "/status") => Ok(plain(StatusCode::OK, "ok")),
             (&Method::GET, "/readyz") => self.ready(),
-            (&Method::OPTIONS, _) => Ok(preflight()),
+            (&Method::OPTIONS, _) => Ok(cors::preflight()),
             _ => Err(Problem::not_found(path)),
         }
     }
@@ -122,22 +144,89 @@ impl Handler {
         Ok(response)
     }
 
+    fn bid(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
+        let mut out = Vec::with_capacity(ANSWER_BYTES);
+        let answer = self.responder.bid(arrival, bytes, &mut self.worker.borrow_mut(), &mut out)?;
+        let mut response = match answer {
+            Bid::Response => {
+                let is_gzip = body::accepts_gzip(arrival.headers) && out.len() >= COMPRESSED_BYTES_MIN;
+                let mut response = Response::new(Full::new(Bytes::from(body::answer(out, is_gzip))));
+                if is_gzip {
+                    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                }
+                response
+            }
+            Bid::None { reason, wants_body } => {
+                let body = if wants_body { refusal(reason) } else { Bytes::new() };
+                let mut response = Response::new(Full::new(body));
+                *response.status_mut() = if wants_body { StatusCode::OK } else { StatusCode::NO_CONTENT };
+                response.headers_mut().insert(NO_BID_REASON, HeaderValue::from_static(reason.name()));
+                response
+            }
+        };
+        let headers = response.headers_mut();
+        headers.insert(OPENRTB_VERSION, HeaderValue::from_static("2.6"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(response)
+    }
+
+    async fn notice(&self, kind: Kind, noticed: Noticed) -> Result<Answer, Problem> {
+        let Noticed { events, remembered } = noticed;
+        if !events.is_empty() {
+            self.append(events.into(), &[TouchKind::Impression], 0).await.map_err(Problem::journal)?;
+            self.responder.remember(remembered.as_slice());
+        }
+        self.worker.borrow().shard.notice(kind.notice());
+        Ok(thanks())
+    }
+
     async fn record(&self, touched: Touched) -> Result<Answer, Problem> {
         let Touched { event, kind, response, answers_anyway } = touched;
         match self.append(Box::new([event]), &[kind], 0).await {
-            Ok(()) => Ok(cross_origin(response)),
-            Err(_) if answers_anyway => Ok(cross_origin(response)),
+            Ok(()) => Ok(response),
+            Err(_) if answers_anyway => Ok(response),
             Err(error) => Err(Problem::journal(error)),
         }
     }
 
+    /// Events in whichever of the protocols the address belongs to.
+    async fn ingest(&self, arrival: &Arrival<'_>, path: &str, body: Incoming) -> Result<Answer, Problem> {
+        if let Some(kind) = segment_type(path) {
+            let bytes_max = if kind.is_some() { SEGMENT_CALL_BYTES_MAX } else { SEGMENT_BODY_BYTES_MAX };
+            let bytes = body::read_compressed(arrival.headers, body, bytes_max).await?;
+            return self.segment(arrival, kind, &bytes).await;
+        }
+        let is_beacon = path == "/v1/beacon";
+        let bytes = body::read_up_to(body, if is_beacon { BEACON_BYTES_MAX } else { BODY_BYTES_MAX }).await?;
+        if is_beacon && segment::is_batch(&bytes) {
+            return self.segment(arrival, None, &bytes).await;
+        }
+        self.events(arrival, &bytes).await
+    }
+
     async fn events(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
-        let batch = self.responder.events(arrival, bytes)?;
+        let answer = self.store(self.responder.events(arrival, bytes)?).await?;
+        Ok(json(ACCEPTED, encode(&answer)))
+    }
+
+    async fn segment(
+        &self,
+        arrival: &Arrival<'_>,
+        kind: Option<&str>,
+        bytes: &[u8],
+    ) -> Result<Answer, Problem> {
+        self.store(self.responder.segment(arrival, kind, bytes)?).await?;
+        Ok(json(StatusCode::OK, segment::SUCCESS.to_vec()))
+    }
+
+    /// Writes a batch down, then lets decisions know of it.
+    async fn store(&self, batch: Batch) -> Result<Accepted, Problem> {
+        batch.answer.codes().for_each(|code| self.worker.borrow().shard.rejected(code));
         if !batch.events.is_empty() {
             self.append(batch.events, &batch.touches, batch.behaviours).await.map_err(Problem::journal)?;
             self.responder.remember(&batch.remembered);
         }
-        Ok(json(ACCEPTED, encode(&batch.answer)))
+        Ok(batch.answer)
     }
 
     async fn erase(&self, arrival: &Arrival<'_>, bytes: &[u8]) -> Result<Answer, Problem> {
@@ -189,7 +278,7 @@ fn json(status: StatusCode, body: Vec<u8>) -> Answer {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    cross_origin(response)
+    response
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Answer {
@@ -199,19 +288,27 @@ fn plain(status: StatusCode, text: &'static str) -> Answer {
     response
 }
 
-/// Pages on any origin may call the data port: answers hold nothing that the caller did not send.
-fn cross_origin(mut response: Answer) -> Answer {
-    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    response
+/// The scope that a path needs; the others check for themselves, or are protected by signed tokens.
+fn needed(method: &Method, path: &str) -> Option<(Scopes, &'static str)> {
+    if *method == Method::OPTIONS {
+        return None;
+    }
+    match path {
+        "/v1/decide" | "/openrtb2/bid" => Some((Scopes::DECIDE, "this needs a key of scope `decide`")),
+        "/v1/explain" => Some((Scopes::EXPLAIN, "this needs a key of scope `explain`")),
+        "/v1/events" | "/v1/beacon" => Some((Scopes::INGEST, "this needs a key of scope `ingest`")),
+        path if segment_type(path).is_some() => Some((Scopes::INGEST, "this needs a key of scope `ingest`")),
+        _ => None,
+    }
 }
 
-fn preflight() -> Answer {
-    let mut response = cross_origin(Response::new(Full::new(Bytes::new())));
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
-    response
+/// The type of call that an address of Segment's protocol names, none for a batch; `None` for other addresses.
+fn segment_type(path: &str) -> Option<Option<&str>> {
+    match path.strip_prefix("/v1/")? {
+        "batch" => Some(None),
+        kind @ ("track" | "identify" | "page" | "screen" | "group" | "alias") => Some(Some(kind)),
+        _ => None,
+    }
 }
 
 /// `decide;dur=` with milliseconds to three places.

@@ -38,6 +38,11 @@ impl Responder {
         let wants_pixel = path.ends_with(".gif") || accepts_image(headers);
         let mut buffer = TokenBuffer::default();
         let token = self.verify(path.strip_suffix(".gif").unwrap_or(path), now_ms, &mut buffer)?;
+        // A notice of an auction is for its own address; a click's target is for a redirect only.
+        if !token.target.is_empty() && token.kind != TouchKind::Click {
+            let detail = "this token is not for this address";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, Refusal::BadToken, "not_a_touch", detail));
+        }
         let response = if wants_pixel { pixel() } else { empty(StatusCode::NO_CONTENT) };
         Ok(touched(&token, query, now_ms, response, false))
     }
@@ -122,7 +127,7 @@ fn touched(
     }
 }
 
-fn query_values(query: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn query_values(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")))
 }
 

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::process;
 
 /// Compiles `directory` and writes the bundle to `output`, which is left as it was when anything is wrong.
-pub(crate) fn run(directory: &Path, output: &Path) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: &Config, directory: &Path, output: &Path) -> anyhow::Result<ExitCode> {
     let sources = source::read(directory)?;
     let compiled = match source::compile(&sources) {
         Ok(compiled) => compiled,
@@ -31,7 +31,10 @@ pub(crate) fn run(directory: &Path, output: &Path) -> anyhow::Result<ExitCode> {
         made_at_ms: process::now_ms() as u64,
         ..compiled.bundle
     };
-    let bytes = tessera_wire::bundle::encode(&bundle);
+    let mut bytes = tessera_wire::bundle::encode(&bundle);
+    if let Some(signer) = &config.control.signer {
+        signer.sign(&mut bytes).context("cannot sign the bundle")?;
+    }
     let loaded = LoadedBundle::from_bytes(&bytes).context("engines would refuse this bundle")?;
     replace(output, &bytes).with_context(|| format!("cannot write `{}`", output.display()))?;
     let catalog = loaded.catalog();
@@ -59,7 +62,7 @@ pub(crate) fn publish(config: &Config, directory: &Path) -> anyhow::Result<ExitC
 }
 
 /// Writes beside the target and renames, so that nobody ever reads half a bundle.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
     temporary.write_all(bytes)?;

@@ -5,16 +5,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tessera_engine::EngineSettings;
-use tessera_engine::Files;
 use tessera_engine::enrich::client_addr::{ClientAddrPolicy, HeaderChoice};
 use tessera_engine::journal::Sync;
+use tessera_engine::limits::ORIGINS_MAX;
+use tessera_engine::{Files, Origins};
 use tessera_engine_core::consent::{DefaultRegime, GpcScope, Policy};
+use tessera_wire::signature::{BundleSigner, BundleVerifier};
 
 use super::ConfigError;
 use super::resolve::Resolved;
 
 /// Kill switches, in the data directory.
 const SWITCHES_FILE: &str = "switches.json";
+/// Public keys of bundles: one, and another while keys change.
+const BUNDLE_KEYS_MAX: usize = 16;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone)]
@@ -40,6 +44,23 @@ pub(crate) struct Config {
 pub(crate) struct EngineConfig {
     /// Everything the engine takes.
     pub settings: EngineSettings,
+    /// May it listen beyond this machine without API keys?
+    pub may_be_open: bool,
+}
+
+impl EngineConfig {
+    /// Refuses to let anybody on the network in. Looked at when an engine starts, because keys may be made in between.
+    ///
+    /// # Errors
+    /// [`ConfigError::OpenEngine`] when others can reach the data port and there are no keys.
+    pub(crate) fn check_open(&self) -> Result<(), ConfigError> {
+        let address = self.settings.listen;
+        let access = &self.settings.files.access;
+        if self.may_be_open || address.ip().is_loopback() || access.exists() {
+            return Ok(());
+        }
+        Err(ConfigError::OpenEngine { address, access: access.display().to_string() })
+    }
 }
 
 /// The control plane's part.
@@ -49,6 +70,8 @@ pub(crate) struct ControlConfig {
     pub listen: SocketAddr,
     /// Source directory to publish at start.
     pub source: Option<PathBuf>,
+    /// Signs what is published.
+    pub signer: Option<BundleSigner>,
     /// Key that requests must bring.
     pub api_key: Option<String>,
 }
@@ -63,13 +86,19 @@ impl Config {
         let control = ControlConfig {
             listen: read(resolved, "control.listen", address)?,
             source: optional(resolved, "control.source").map(PathBuf::from),
+            signer: match optional(resolved, "control.signing_key") {
+                Some(_) => Some(read_secret(resolved, "control.signing_key", signing_key)?),
+                None => None,
+            },
             api_key: optional(resolved, "control.api_key").map(str::to_owned),
         };
         if !control.listen.ip().is_loopback() && control.api_key.is_none() {
             return Err(ConfigError::OpenControl { address: control.listen });
         }
+        let settings = engine(resolved, &data_dir)?;
+        let may_be_open = read(resolved, "engine.allow_open", truth)?;
         Ok(Config {
-            engine: EngineConfig { settings: engine(resolved, &data_dir)? },
+            engine: EngineConfig { settings, may_be_open },
             data_dir,
             control,
             publish_interval: read(resolved, "analytics.publish_interval", duration)?,
@@ -131,7 +160,13 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
             posteriors: data_dir.join("posteriors.tspt"),
             geo: optional(resolved, "engine.geo_database").map(PathBuf::from),
             switches: data_dir.join(SWITCHES_FILE),
+            bidding: optional(resolved, "engine.bidding_terms")
+                .map_or_else(|| data_dir.join("bidding.toml"), PathBuf::from),
+            access: optional(resolved, "engine.access")
+                .map_or_else(|| data_dir.join("access.toml"), PathBuf::from),
         },
+        bundle_keys: read(resolved, "engine.bundle_keys", bundle_keys)?,
+        origins: read(resolved, "engine.cors_origins", origins)?,
         journal_directory: data_dir.join("journal"),
         budget_directory: data_dir.join("budgets"),
         budget_share_ppm: read(resolved, "engine.budget_share", share_ppm)?,
@@ -156,9 +191,7 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
                 "us" => Ok(GpcScope::Us),
                 _ => Err("write global or us"),
             })?,
-            honor_dnt: read(resolved, "consent.honor_dnt", |text| {
-                text.parse().map_err(|_| "write true or false")
-            })?,
+            honor_dnt: read(resolved, "consent.honor_dnt", truth)?,
             ..Policy::default()
         },
     })
@@ -183,6 +216,51 @@ fn read<T>(
     })
 }
 
+/// Like [`read`], without repeating the value in the error.
+fn read_secret<T>(
+    resolved: &Resolved,
+    name: &'static str,
+    read: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<T, ConfigError> {
+    read(resolved.get(name)).map_err(|help| ConfigError::Value {
+        name,
+        value: "********".to_owned(),
+        origin: resolved.origin(name),
+        help,
+    })
+}
+
+/// 32 bytes as hexadecimal digits.
+fn key_bytes(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let is_hex = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_hex.then(|| {
+        for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).unwrap_or(0);
+        }
+        bytes
+    })
+}
+
+fn signing_key(text: &str) -> Result<BundleSigner, &'static str> {
+    key_bytes(text.trim())
+        .map(BundleSigner::new)
+        .ok_or("write the 64 hexadecimal digits that `tessera keygen` made")
+}
+
+fn bundle_keys(text: &str) -> Result<Vec<BundleVerifier>, &'static str> {
+    const HELP: &str = "write public keys that `tessera keygen` printed, separated by commas";
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let keys: Vec<BundleVerifier> = parts
+        .map(|part| key_bytes(part).and_then(|bytes| BundleVerifier::new(bytes).ok()).ok_or(HELP))
+        .collect::<Result<_, _>>()?;
+    if keys.len() > BUNDLE_KEYS_MAX {
+        Err("a few keys are enough: the old and the new one")
+    } else {
+        Ok(keys)
+    }
+}
+
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "write an address with its port, such as 127.0.0.1:8080 or [::1]:8080")
 }
@@ -193,6 +271,27 @@ fn public_url(text: &str) -> Result<String, &'static str> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or(HELP)?;
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\<>^`{|}?#".contains(&byte));
     if is_plain && !host.is_empty() { Ok(text.trim_end_matches('/').to_owned()) } else { Err(HELP) }
+}
+
+fn truth(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_| "write true or false")
+}
+
+/// Origins as browsers write them: no path, no trailing slash.
+fn origins(text: &str) -> Result<Origins, &'static str> {
+    const HELP: &str =
+        "write *, or origins such as https://shop.example, separated by commas, without a path";
+    if text.trim() == "*" {
+        return Ok(Origins::Any);
+    }
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let origin = |part: &str| {
+        let host = part.strip_prefix("https://").or_else(|| part.strip_prefix("http://")).ok_or(HELP)?;
+        let is_plain = !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']);
+        if is_plain { Ok(part.to_ascii_lowercase()) } else { Err(HELP) }
+    };
+    let listed: Vec<String> = parts.map(origin).collect::<Result<_, _>>()?;
+    if listed.len() > ORIGINS_MAX { Err("there are too many origins") } else { Ok(Origins::Listed(listed)) }
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, &'static str> {
@@ -307,6 +406,32 @@ mod tests {
         }
         for share in ["0%", "101%", "-1%", "50", "%", "1.23456%", "99999999999%"] {
             assert!(share_ppm(share).is_err(), "{share}");
+        }
+    }
+
+    #[test]
+    fn an_open_data_port_needs_keys_or_a_word() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("access.toml");
+        let path = path.to_str().unwrap();
+        let open = [("engine.listen", "0.0.0.0:8080"), ("engine.access", path)];
+        let refused = checked(&open).unwrap().engine.check_open().unwrap_err().to_string();
+        assert!(refused.contains("tessera key new") && refused.contains("engine.allow_open"), "{refused}");
+        let allowed = [open[0], open[1], ("engine.allow_open", "true")];
+        assert!(checked(&allowed).unwrap().engine.check_open().is_ok());
+        std::fs::write(path, "").unwrap();
+        assert!(checked(&open).unwrap().engine.check_open().is_ok());
+        assert!(checked(&[]).unwrap().engine.check_open().is_ok());
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_write_them() {
+        assert_eq!(origins("*"), Ok(Origins::Any));
+        let listed = vec!["https://shop.example".to_owned(), "http://localhost:3000".to_owned()];
+        assert_eq!(origins("https://Shop.example, http://localhost:3000"), Ok(Origins::Listed(listed)));
+        assert_eq!(origins(""), Ok(Origins::Listed(Vec::new())));
+        for bad in ["shop.example", "https://shop.example/", "https://*.shop.example", "https://"] {
+            assert!(origins(bad).is_err(), "{bad}");
         }
     }
 

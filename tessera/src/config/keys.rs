@@ -26,7 +26,7 @@ const fn key(
 }
 
 /// All settings, by section.
-pub(crate) const KEYS: [Key; 24] = [
+pub(crate) const KEYS: [Key; 30] = [
     key(
         "paths.data_dir",
         "./tessera-data",
@@ -54,10 +54,40 @@ pub(crate) const KEYS: [Key; 24] = [
         "bundle file to watch; empty: the one that control publishes in the data directory",
     ),
     key(
+        "engine.bundle_keys",
+        "",
+        None,
+        "public keys by one of which a bundle must be signed, separated by commas; empty: unsigned ones are taken too",
+    ),
+    key(
         "engine.geo_database",
         "",
         Some("--geo"),
         "MaxMind database (GeoLite2, DB-IP, ...); empty: no location",
+    ),
+    key(
+        "engine.bidding_terms",
+        "",
+        None,
+        "file with the terms of OpenRTB bids; empty: bidding.toml in the data directory",
+    ),
+    key(
+        "engine.access",
+        "",
+        None,
+        "file of API keys, see `tessera key`; empty: access.toml in the data directory; no file: no keys are asked for",
+    ),
+    key(
+        "engine.allow_open",
+        "false",
+        None,
+        "listen beyond this machine although there are no API keys: true or false",
+    ),
+    key(
+        "engine.cors_origins",
+        "*",
+        None,
+        "origins whose pages may call the data port, separated by commas; *: all",
     ),
     key("engine.token_ttl", "7d", None, "how long impression and click URLs stay valid"),
     key(
@@ -107,6 +137,13 @@ pub(crate) const KEYS: [Key; 24] = [
         flag: None,
         is_secret: true,
         meaning: "key that the control API asks for; empty: none, loopback only",
+    },
+    Key {
+        name: "control.signing_key",
+        default: "",
+        flag: None,
+        is_secret: true,
+        meaning: "secret key that signs published and built bundles, see `tessera keygen`; empty: they are not signed",
     },
     key("analytics.publish_interval", "500ms", None, "least time between two posterior tables"),
     key("analytics.attribution_window", "7d", None, "how long after serving a touch still counts"),

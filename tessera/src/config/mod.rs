@@ -83,4 +83,15 @@ pub(crate) enum ConfigError {
         /// The address.
         address: std::net::SocketAddr,
     },
+    /// The data port would be open to others without a key.
+    #[error(
+        "engine.listen = {address} can be reached from other machines, but there are no API keys (`{access}`); \
+         make one with `tessera key new`, listen on 127.0.0.1, or set engine.allow_open = true if a proxy keeps others out"
+    )]
+    OpenEngine {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Where keys would stand.
+        access: String,
+    },
 }

@@ -13,12 +13,17 @@
 
 mod support;
 
+mod access;
+mod auctions;
 mod bad_files;
 mod bad_requests;
+mod bundles;
 mod eligibility;
 mod full_disk;
+mod http2;
 mod kill;
 mod learning;
 mod rude_clients;
+mod segment;
 mod start;
 mod visitors;

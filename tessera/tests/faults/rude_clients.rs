@@ -29,7 +29,7 @@ fn junk_instead_of_http_ends_that_connection_only() {
         ["GET / HTTP/1.1\r\n".to_owned(), "a: b\r\n".repeat(5_000), "\r\n".to_owned()].concat();
     let junk: [&[u8]; 9] = [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnone of the frames that there are",
         b"hello\r\n\r\n",
         b"GET /v1/decide HTTP/9.9\r\n\r\n",
         b"POST /v1/decide HTTP/1.1\r\ncontent-length: -5\r\n\r\n",

@@ -60,7 +60,7 @@ impl Case {
 ///
 /// An object asks for its own fields only, `"any"` for presence, `null` for absence. A list asks for exactly its
 /// elements, or, when it begins with `"among"`, for each of the others somewhere.
-fn difference(expected: &Value, found: Option<&Value>, path: &str) -> Option<String> {
+pub(super) fn difference(expected: &Value, found: Option<&Value>, path: &str) -> Option<String> {
     match (expected, found) {
         (Value::Null, None) => None,
         (Value::String(any), Some(_)) if any == "any" => None,
@@ -89,8 +89,9 @@ fn difference(expected: &Value, found: Option<&Value>, path: &str) -> Option<Str
     }
 }
 
-fn case_files() -> Vec<PathBuf> {
-    let folder = tessera_fixtures::vectors_dir().with_file_name("decide");
+/// Every JSON file of a folder of fixtures.
+pub(super) fn case_files(folder: &str) -> Vec<PathBuf> {
+    let folder = tessera_fixtures::vectors_dir().with_file_name(folder);
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> =
         entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
@@ -103,7 +104,7 @@ fn golden_decisions_come_out_as_written() {
     let shop = Shop::new();
     let mut failures = Vec::new();
     let mut count = 0;
-    for file in case_files() {
+    for file in case_files("decide") {
         let text = std::fs::read_to_string(&file).unwrap();
         let cases: Vec<Case> =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));

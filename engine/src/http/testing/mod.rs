@@ -3,6 +3,7 @@
 //! They stand here because the pure part of a decide request is private. The demo bundle and its made-up posteriors are
 //! those of the decision core's own tests.
 
+mod auctions;
 mod golden;
 mod preview;
 mod properties;
@@ -19,13 +20,15 @@ use tessera_wire::event::Served;
 use tessera_wire::posterior::PosteriorTable;
 use tessera_wire::token::TokenKey;
 
-use super::context::{Arrival, Memory, Responder};
+use super::context::{Arrival, Caller, Memory, Responder};
 use super::problem::Problem;
+use crate::access::Access;
 use crate::enrich::client_addr::{ClientAddrPolicy, HeaderChoice};
 use crate::enrich::device::DeviceClassifier;
 use crate::enrich::geo::GeoDb;
 use crate::enrich::geo_cell::GeoCell;
 use crate::keys::Keys;
+use crate::settings::Origins;
 use crate::snapshot_cell::{Live, SnapshotCell};
 use crate::user_store::{KeyRegistry, UserStore};
 use support::{NOW_MS, demo, posteriors};
@@ -61,6 +64,13 @@ impl Shop {
         let geography = GeoCell::default();
         geography.install(GeoDb::from_bytes(tessera_fixtures::DEMO_GEO.to_vec()).unwrap(), NOW_MS);
         let users = Arc::new(UserStore::new(1 << 20, KeyRegistry::default()));
+        let keys = Keys {
+            token: TokenKey::new([7; 32]),
+            preview: TokenKey::new([6; 32]),
+            subject: [9; 32],
+            explain: "explain-key".into(),
+            erase: "erase-key".into(),
+        };
         let responder = Responder {
             snapshots: Arc::new(SnapshotCell::new(None, Arc::clone(&users))),
             users: Arc::clone(&users),
@@ -72,15 +82,12 @@ impl Shop {
                 header: HeaderChoice::XForwardedFor,
             },
             consent: Policy::default(),
-            keys: Keys {
-                token: TokenKey::new([7; 32]),
-                preview: TokenKey::new([6; 32]),
-                subject: [9; 32],
-                explain: "explain-key".into(),
-                erase: "erase-key".into(),
-            },
+            keys: keys.clone(),
             public_url: "https://ads.fernweh.example".into(),
             token_ttl_secs: 86_400,
+            terms: Arc::default(),
+            access: Access::open(&keys).shared(),
+            origins: Origins::Any,
         };
         let bundle = Arc::new(demo());
         let table = posteriors(&bundle, 3, 11, |template| template == "autumn_hero");
@@ -93,6 +100,8 @@ impl Shop {
 
     fn answer(&self, snapshot: &Live, request: &Request, memory: &mut Memory) -> Result<Outcome, Problem> {
         let arrival = Arrival {
+            caller: Caller::Visitor,
+            scopes: self.responder.scopes(&request.headers, ""),
             peer: request.peer,
             headers: &request.headers,
             now_ms: request.now_ms,
