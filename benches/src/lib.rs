@@ -29,7 +29,7 @@ pub const TCF_STRING: &str =
 
 /// One placement of the demo, as a page asks for it.
 pub const PLACEMENTS: [PlacementRequest<'static>; 1] =
-    [PlacementRequest { slot: "home_hero", count: 1, formats: &[] }];
+    [PlacementRequest { slot: "home_hero", count: 1, formats: &[], filter: None, floor_micros: 0 }];
 
 /// The demo shop's bundle, as an engine loads it.
 ///

@@ -78,7 +78,7 @@ impl Run {
         let bundle = large_shop(case.slots).bundle()?;
         let tables = if case.is_searched { 1..=2 } else { 1..=1 };
         let snapshots = tables.map(|generation| with_models(&bundle, generation)).collect();
-        let placement = PlacementRequest { slot: "home_hero", count: 1, formats: &[] };
+        let placement = PlacementRequest { slot: "home_hero", count: 1, ..PlacementRequest::default() };
         let (frame, scratch) = (Frame::new(bundle.program()), Scratch::new(bundle.program()));
         Ok(Run { snapshots, frame, scratch, placements: vec![placement; case.placements], seed: 0 })
     }

@@ -297,6 +297,8 @@ mod tests {
             caps: Default::default(),
             budgets: Default::default(),
             cpm_micros: 0,
+            dayparts: Default::default(),
+            clock: tessera_wire::program::SignalId(0),
         });
         assert!(matches!(publisher.publish(bad, 2), Err(PublishError::Refused(_))));
         assert_eq!(publisher.active().unwrap().unwrap().generation, 1);

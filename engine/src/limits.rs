@@ -32,6 +32,8 @@ pub const EVENT_TEXT_BYTES_MAX: usize = 128;
 pub const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Traits or context entries of one request.
 pub const FREE_VALUES_MAX: usize = 256;
+/// Entries of each list of a placement's filter: every candidate is compared with them.
+pub const FILTER_ENTRIES_MAX: usize = 256;
 /// Sizes of one placement.
 pub const FORMATS_PER_PLACEMENT_MAX: usize = 16;
 /// Milliseconds between looks at the bundle, posterior and location files.

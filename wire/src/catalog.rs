@@ -110,6 +110,12 @@ pub struct Catalog {
     pub caps: Vec<Cap>,
     /// Budgets and goals, grouped by what they limit.
     pub budgets: Vec<Budget>,
+    /// Weekly hours, grouped by flight: first minute of the week, Monday 00:00 being 0, and the minute after the last.
+    pub dayparts: Vec<(u16, u16)>,
+    /// Numbers of exclusion groups, by campaign: equal names, equal numbers.
+    pub groups: Vec<u16>,
+    /// Categories of advertising, by campaign.
+    pub categories: Vec<Text>,
     /// ISO 4217 currency of all prices and budgets, empty when nothing has a price.
     pub currency: Text,
     /// Experiments, grouped by campaign.
@@ -166,6 +172,14 @@ pub struct Campaign {
     pub caps: Span,
     /// What all its flights together may spend ([`Catalog::budgets`]).
     pub budgets: Span,
+    /// Exclusion groups ([`Catalog::groups`]), ascending: of each, one advertiser at most is in an answer.
+    pub groups: Span,
+    /// What it advertises ([`Catalog::categories`]).
+    pub categories: Span,
+    /// Domain of the advertiser, empty when none.
+    pub domain: Text,
+    /// Most ads of one answer, 0 for no such limit.
+    pub ads_per_answer_max: u16,
     /// Its experiments ([`Catalog::experiments`]), all in one layer.
     pub experiments: Span,
 }
@@ -229,6 +243,10 @@ pub struct Flight {
     pub budgets: Span,
     /// Price of a thousand ads, in millionths of the catalog's currency; 0 for none.
     pub cpm_micros: i64,
+    /// When in the week it runs ([`Catalog::dayparts`]); empty for always.
+    pub dayparts: Span,
+    /// Whose week: an attribute of the program that holds a minute of the week. Means nothing without dayparts.
+    pub clock: SignalId,
 }
 
 /// A frame with slots, and the model that learns which combination to put into it.

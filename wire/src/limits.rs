@@ -24,6 +24,10 @@ pub const NOTES_PER_AD_MAX: usize = 4;
 pub const CAP_COUNT_MAX: u32 = 64;
 /// Frequency caps of one campaign, flight, template, creative or offer.
 pub const CAPS_PER_SUBJECT_MAX: usize = 8;
+/// Exclusion groups, and categories, of one campaign.
+pub const GROUPS_PER_CAMPAIGN_MAX: usize = 16;
+/// Weekly hours of one flight: every hour of the week at most.
+pub const DAYPARTS_PER_FLIGHT_MAX: usize = 168;
 /// Largest budget, in whole units of a currency or in ads: a billion. What is counted in billionths then fits 64 bits.
 pub const BUDGET_MAX: i64 = 1_000_000_000;
 /// Largest price of a thousand ads, in whole units of a currency.

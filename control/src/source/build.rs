@@ -4,7 +4,9 @@ mod assets;
 mod budgets;
 mod campaigns;
 mod caps;
+mod conflicts;
 mod contents;
+mod dayparts;
 mod experiments;
 mod offers;
 mod templates;
@@ -15,7 +17,7 @@ use std::collections::BTreeMap;
 use rulec::{Extra, Names, OfferName, SlotName};
 use tessera_wire::bundle::Bundle;
 use tessera_wire::catalog::{Catalog, Text};
-use tessera_wire::program::{Feature, Program};
+use tessera_wire::program::{Attribute, Feature, Program};
 
 use super::problem::{CatalogCode, Problem};
 use super::schema::{Name, RawCatalog};
@@ -46,11 +48,11 @@ pub(super) fn build(sources: &Sources) -> Result<Compiled, Vec<Problem>> {
     };
     builder.add_all(compiled.as_ref());
     builder.add_contents(compiled.as_ref(), sources);
-    let Builder { catalog, mut problems, features, .. } = builder;
+    let Builder { catalog, mut problems, features, attributes, .. } = builder;
     match compiled {
         Some(compiled) if problems.is_empty() => {
             let unshown = unshown::creatives(&raw, &index, &names, &compiled.program);
-            let program = Program { features, ..compiled.program };
+            let program = Program { features, attributes, ..compiled.program };
             let bundle = Bundle { catalog, program, source: compiled.source, ..Bundle::default() };
             let warnings =
                 unshown.into_iter().chain(compiled.warnings.into_iter().map(Problem::rules)).collect();
@@ -126,14 +128,19 @@ struct Builder<'r> {
     problems: Vec<Problem>,
     /// What rules count of visitors, and then what caps count.
     features: Vec<Feature>,
+    /// What rules read, and then the clocks of dayparts.
+    attributes: Vec<Attribute>,
+    /// Names of exclusion groups, by number.
+    groups: Vec<String>,
     /// Of all prices and budgets, once one was read.
     currency: Option<String>,
 }
 
 impl<'r> Builder<'r> {
     fn new(raw: &'r RawCatalog, names: &'r Index<'r>) -> Builder<'r> {
-        let (catalog, taken, problems, features, currency) = Default::default();
-        Builder { raw, names, catalog, taken, problems, features, currency }
+        let (catalog, taken, problems, features) = Default::default();
+        let (attributes, groups, currency) = Default::default();
+        Builder { raw, names, catalog, taken, problems, features, attributes, groups, currency }
     }
 
     fn problem(&mut self, problem: Problem) {
@@ -252,7 +259,9 @@ impl<'r> Builder<'r> {
 
     fn add_all(&mut self, compiled: Option<&rulec::Compiled>) {
         let raw = self.raw;
-        self.features = compiled.map_or(Vec::new(), |compiled| compiled.program.features.clone());
+        let program = compiled.map(|compiled| &compiled.program);
+        self.features = program.map_or(Vec::new(), |program| program.features.clone());
+        self.attributes = program.map_or(Vec::new(), |program| program.attributes.clone());
         self.add_offer_caps();
         self.add_locale();
         raw.asset.iter().for_each(|asset| self.add_asset(asset));

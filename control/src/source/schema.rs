@@ -54,6 +54,13 @@ pub(super) struct RawCampaign {
     pub(super) caps: Vec<RawCap>,
     pub(super) budget: Option<RawBudget>,
     pub(super) goal: Option<RawGoal>,
+    /// Of each, one advertiser at most is in an answer.
+    #[serde(default)]
+    pub(super) exclusion_groups: Vec<Name>,
+    #[serde(default)]
+    pub(super) categories: Vec<Name>,
+    pub(super) advertiser_domain: Option<Name>,
+    pub(super) at_most_per_answer: Option<Spanned<u16>>,
     /// IANA time zone of its days.
     pub(super) zone: Option<Name>,
 }
@@ -94,6 +101,11 @@ pub(super) struct RawFlight {
     pub(super) end: Name,
     #[serde(default)]
     pub(super) caps: Vec<RawCap>,
+    /// When in the week it runs, such as `mon..fri 08:00-18:00`.
+    #[serde(default)]
+    pub(super) dayparts: Vec<Name>,
+    /// Whose clock dayparts follow: `visitor`, or a time zone.
+    pub(super) daypart_zone: Option<Name>,
     /// Of a thousand ads.
     pub(super) price: Option<Name>,
     pub(super) budget: Option<RawBudget>,

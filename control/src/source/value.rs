@@ -3,7 +3,7 @@
 //! Each function says in its error what a right value looks like.
 
 use tessera_wire::catalog::{Hold, Pacing};
-use tessera_wire::signal::NUMBER_SCALE;
+use tessera_wire::signal::{NUMBER_SCALE, WEEKDAYS};
 
 /// `10%` or `0.5%` as a percentage scaled by [`NUMBER_SCALE`].
 pub(super) fn percent(text: &str) -> Result<i64, &'static str> {
@@ -111,6 +111,59 @@ pub(super) fn pacing(text: &str) -> Result<Option<Pacing>, &'static str> {
     }
 }
 
+/// A domain such as `shop.example`, in lower case.
+pub(super) fn domain(text: &str) -> Result<(), &'static str> {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    let is_domain = text.contains('.') && text.len() <= 253 && text.split('.').all(is_label);
+    if is_domain { Ok(()) } else { Err("write a domain in lower case, such as \"shop.example\"") }
+}
+
+/// `mon..fri 08:00-18:00` or `sat,sun 22:00-02:00`: minutes of the week, a range for each day. What passes midnight goes on
+/// on the next day; `00:00-24:00` is the whole day.
+pub(super) fn dayparts(text: &str) -> Result<Vec<(u16, u16)>, &'static str> {
+    const HELP: &str = "write days and hours such as \"mon..fri 08:00-18:00\" or \"sat,sun 22:00-02:00\"";
+    const DAY: u16 = 24 * 60;
+    let (days, hours) = text.split_once(' ').ok_or(HELP)?;
+    let day = |name: &str| WEEKDAYS.iter().position(|known| *known == name).ok_or(HELP);
+    let time = |text: &str| -> Result<u16, &'static str> {
+        let (hour, minute) = text.split_once(':').ok_or(HELP)?;
+        let number = |text: &str| {
+            let is_number = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| text.parse::<u16>().ok()).flatten().ok_or(HELP)
+        };
+        let (hour, minute) = (number(hour)?, number(minute)?);
+        let is_time = minute < 60 && hour * 60 + minute <= DAY;
+        if is_time { Ok(hour * 60 + minute) } else { Err(HELP) }
+    };
+    let (from, to) = hours.split_once('-').ok_or(HELP)?;
+    let (from, to) = (time(from)?, time(to)?);
+    if from == DAY || from == to {
+        return Err(HELP);
+    }
+    let mut parts = Vec::new();
+    for item in days.split(',') {
+        let (first, last) = match item.split_once("..") {
+            Some((first, last)) => (day(first)?, day(last)?),
+            None => (day(item)?, day(item)?),
+        };
+        let count = (last + 7 - first) % 7 + 1;
+        for number in 0..count {
+            let start = ((first + number) % 7) as u16 * DAY;
+            if to > from {
+                parts.push((start + from, start + to));
+            } else {
+                parts.push((start + from, start + DAY));
+                let next = (start + DAY) % (7 * DAY);
+                parts.extend((to > 0).then_some((next, next + to)));
+            }
+        }
+    }
+    Ok(parts)
+}
+
 /// A name of the time zone database.
 pub(super) fn zone(text: &str) -> Result<(), &'static str> {
     const HELP: &str = "write a name of the IANA time zone database, such as \"Europe/Bucharest\"";
@@ -189,6 +242,22 @@ mod tests {
         }
         for text in ["", "0 days", "401 days", "1 year", "-1 day", "9223372036854775807 weeks", "days"] {
             assert!(cap_window(text).is_err(), "{text}");
+        }
+        assert_eq!(dayparts("sat..mon 08:00-24:00"), Ok(vec![(7_680, 8_640), (9_120, 10_080), (480, 1_440)]));
+        assert_eq!(dayparts("sun 22:00-02:00"), Ok(vec![(9_960, 10_080), (0, 120)]));
+        for text in [
+            "mon",
+            "mon 8:00-9:00",
+            "mon 08:00-08:00",
+            "mon 24:00-02:00",
+            "xyz 08:00-09:00",
+            "mon 08:60-09:00",
+            "mon. 08:00-09:00",
+        ] {
+            assert!(dayparts(text).is_err(), "{text}");
+        }
+        for text in ["shop", "https://shop.example", "Shop.example", "shop..example", ""] {
+            assert!(domain(text).is_err(), "{text}");
         }
         for text in ["2.50", "-1 EUR", "1. EUR", "1 eur", "12345678901 EUR", "1.1234567 EUR", "1  EUR"] {
             assert!(money(text).is_err(), "{text}");

@@ -38,6 +38,14 @@ pub enum Loss {
     OutsideSchedule,
     /// No acceptable size.
     SizeMismatch,
+    /// The caller does not accept it.
+    Filtered,
+    /// Its price is below what the caller asks for.
+    BelowFloor,
+    /// The answer already has as many ads of the campaign as it may.
+    Duplicate,
+    /// A competitor is in the answer already.
+    CompetitorConflict,
     /// The visitor has seen it as often as a frequency cap allows.
     CapReached,
     /// A budget or goal is used up, or nothing of it is at hand at the moment.
@@ -75,6 +83,10 @@ impl Loss {
             Loss::KillSwitch => "kill_switch",
             Loss::OutsideSchedule => "outside_schedule",
             Loss::SizeMismatch => "size_mismatch",
+            Loss::Filtered => "filtered",
+            Loss::BelowFloor => "below_floor",
+            Loss::Duplicate => "duplicate",
+            Loss::CompetitorConflict => "competitor_conflict",
             Loss::CapReached => "cap_reached",
             Loss::BudgetExhausted => "budget_exhausted",
             Loss::PacedOut => "paced_out",

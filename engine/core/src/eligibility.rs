@@ -16,6 +16,7 @@
 
 use tessera_wire::catalog::{BudgetId, Campaign, CreativeId, Flight, FlightId, OfferId, TemplateId};
 use tessera_wire::program::{RuleClass, Span};
+use tessera_wire::signal::NUMBER_SCALE;
 
 use crate::budget::{charges, cost, ids};
 use crate::decide::{Ad, Loss};
@@ -80,12 +81,18 @@ impl Place<'_> {
         let flights = campaign.flights.of(&catalog.flights);
         let is_running = |flight: &FlightId| {
             let flight = &catalog.flights[flight.index()];
-            (flight.start_ms..flight.end_ms).contains(&self.now_ms)
+            (flight.start_ms..flight.end_ms).contains(&self.now_ms) && self.is_in_daypart(flight)
         };
         let mut running = (campaign.flights.first..).take(flights.len()).map(FlightId).filter(is_running);
         let first = running.next().ok_or(Loss::OutsideSchedule)?;
         if !self.fits(spec.width, spec.height) {
             return Err(Loss::SizeMismatch);
+        }
+        if !self.is_accepted(template, creative) {
+            return Err(Loss::Filtered);
+        }
+        if let Some(conflict) = self.conflict(spec.campaign, already) {
+            return Err(conflict);
         }
         let is_own = |ad: &Ad| catalog.templates[ad.template.index()].campaign == spec.campaign;
         let creative_caps = creative.map_or(Span::default(), |id| catalog.creatives[id.index()].caps);
@@ -100,6 +107,18 @@ impl Place<'_> {
         })
     }
 
+    /// Is it one of the flight's hours? Not where its clock cannot be read: a visitor whose place is unknown has no hour.
+    fn is_in_daypart(&self, flight: &Flight) -> bool {
+        if flight.dayparts.len == 0 {
+            return true;
+        }
+        let minute = self.admitted.frame().integer(flight.clock).map(|minute| minute / NUMBER_SCALE);
+        let parts = flight.dayparts.of(&self.catalog().dayparts);
+        minute.is_some_and(|minute| {
+            parts.iter().any(|(from, to)| (i64::from(*from)..i64::from(*to)).contains(&minute))
+        })
+    }
+
     /// Is nothing of it switched off?
     pub(crate) fn is_switched_on(&self, template: TemplateId, creative: Option<CreativeId>) -> bool {
         let switches = self.admitted.standing().switches;
@@ -109,6 +128,9 @@ impl Place<'_> {
     /// Why a running flight cannot carry an ad, if so.
     fn flight_loss(&self, id: FlightId, campaign: &Campaign, already: &[Ad]) -> Option<Loss> {
         let flight = &self.catalog().flights[id.index()];
+        if flight.cpm_micros < self.request.floor_micros {
+            return Some(Loss::BelowFloor);
+        }
         if self.is_capped(flight.caps, already, |ad| ad.flight == Some(id)) {
             return Some(Loss::CapReached);
         }

@@ -15,6 +15,7 @@ pub mod admit;
 pub mod budget;
 pub mod bundle;
 mod compose;
+mod conflict;
 pub mod consent;
 pub mod decide;
 mod eligibility;

@@ -275,6 +275,9 @@ impl Place<'_> {
         if !self.is_switched_on(creative.template, Some(house)) {
             return Err(Loss::KillSwitch);
         }
+        if !self.is_accepted(creative.template, Some(house)) {
+            return Err(Loss::Filtered);
+        }
         let context = self.context(&catalog.templates[creative.template.index()], scratch);
         scratch.ads.push(Ad {
             placement,

@@ -68,8 +68,29 @@ pub struct Device {
     pub browser: u8,
 }
 
+/// What a caller accepts in one place. An empty list accepts everything; a list of what is excluded always excludes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Filter<'a> {
+    /// Campaigns, one of which it must be.
+    pub campaign_ids: &'a [Cow<'a, str>],
+    /// Creatives, one of which it must be, as answers name them: a fixed creative, else the template.
+    pub creative_ids: &'a [Cow<'a, str>],
+    /// Categories, one of which the campaign must have.
+    pub categories: &'a [Cow<'a, str>],
+    /// Domains, one of which must be the advertiser's.
+    pub advertiser_domains: &'a [Cow<'a, str>],
+    /// Campaigns that it must not be.
+    pub exclude_campaign_ids: &'a [Cow<'a, str>],
+    /// Creatives that it must not be.
+    pub exclude_creative_ids: &'a [Cow<'a, str>],
+    /// Categories that the campaign must not have.
+    pub exclude_categories: &'a [Cow<'a, str>],
+    /// Domains that must not be the advertiser's.
+    pub exclude_advertiser_domains: &'a [Cow<'a, str>],
+}
+
 /// What a page asks for in one place.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct PlacementRequest<'a> {
     /// Inventory slot: the text id of a catalog placement.
     pub slot: &'a str,
@@ -77,6 +98,10 @@ pub struct PlacementRequest<'a> {
     pub count: u8,
     /// Acceptable sizes in CSS pixels; empty accepts all.
     pub formats: &'a [(u32, u32)],
+    /// What is accepted; `None` accepts everything.
+    pub filter: Option<Filter<'a>>,
+    /// Least price of a thousand ads, in millionths of the catalog's currency. House ads have none and need none.
+    pub floor_micros: i64,
 }
 
 /// What a visitor did before this request. Times are unix milliseconds.

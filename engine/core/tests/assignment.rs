@@ -95,7 +95,8 @@ fn variant(snapshot: &Snapshot, experiment: &str, identifier: &str) -> Option<us
     let program = snapshot.bundle().program();
     let (mut frame, mut scratch) = (Frame::new(program), Scratch::new(program));
     let raw = RawSignals { sticky_key: Some(sticky_key(identifier)), ..RawSignals::default() };
-    let placements = [PlacementRequest { slot: experiment, count: 1, formats: &[] }];
+    let placements =
+        [PlacementRequest { slot: experiment, count: 1, formats: &[], ..PlacementRequest::default() }];
     let outcome =
         Outcome { gates: Gates::ALL, mode: Mode::Full, regimes: Regimes::NONE, reason: Reason::Granted };
     let admitted = admit(program, &raw, &placements, &outcome, NOW_MS, &mut frame);

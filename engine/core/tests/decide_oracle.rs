@@ -21,7 +21,7 @@ use tessera_engine_core::experiment::Preview;
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::offer::HeldOffer;
 use tessera_engine_core::scratch::Scratch;
-use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
+use tessera_engine_core::signals::{Device, Filter, LocalTime, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_engine_core::standing::Standing;
 use tessera_engine_core::switches::Switches;
@@ -70,6 +70,7 @@ struct Ask {
     features: Vec<Option<u32>>,
     funds: Vec<Funds>,
     switches: Option<Switches>,
+    zones: Vec<(Box<str>, i16)>,
     sticky_key: Option<u64>,
     seed: u64,
     preview: Option<Preview>,
@@ -116,6 +117,7 @@ impl Ask {
             gates,
             seen: None,
             purse: 0,
+            hour: None,
             off: Vec::new(),
             wishes: Wishes::default(),
         };
@@ -143,6 +145,7 @@ impl Ask {
             features: Vec::new(),
             funds: Vec::new(),
             switches: None,
+            zones: vec![("UTC".into(), 0), ("Asia/Kolkata".into(), 330)],
             sticky_key: dice.percent(50).then_some(seed),
             seed: dice.word(),
             preview: None,
@@ -160,6 +163,7 @@ impl Ask {
         };
         ask.features = features.iter().map(count).collect();
         ask.visitor.purse = !seed;
+        ask.visitor.hour = [None, Some(12), Some(17), Some(23)][seed as usize % 4];
         let catalog = snapshot.bundle().catalog();
         let funds = |budget: &Budget| {
             let (available, entry_ppm) = ask.visitor.funds(catalog.str(budget.id));
@@ -191,6 +195,8 @@ impl Ask {
             traits: &self.traits,
             context: &self.context,
             features: &self.features,
+            local_time: self.visitor.hour.map(|hour| LocalTime { hour: hour as u8, minute: 59, weekday: 4 }),
+            zone_offsets: &self.zones,
             sticky_key: self.sticky_key,
             preview: self.preview.as_ref(),
             held: &self.held,
@@ -212,7 +218,8 @@ fn dice_bits(seed: u64) -> u16 {
 fn placements(dice: &mut Dice) -> Vec<PlacementRequest<'static>> {
     if dice.percent(10) {
         // So many of one kind that the decision may be full before the last ones, of another kind, have their turn.
-        let request = |slot| PlacementRequest { slot, count: 20, formats: &[] };
+        let request =
+            |slot| PlacementRequest { slot, count: 20, formats: &[], ..PlacementRequest::default() };
         let (first, last) = (dice.pick(&["p0", "p1", "p2"]), dice.pick(&["p0", "p1", "p2"]));
         return (0..50).map(|number| request(if number < 40 { first } else { last })).collect();
     }
@@ -222,8 +229,31 @@ fn placements(dice: &mut Dice) -> Vec<PlacementRequest<'static>> {
             slot: dice.pick(&["p0", "p1", "p2", "p2", "p3"]),
             count: dice.pick(&[1, 1, 2, 3, 20]),
             formats: dice.pick(&formats),
+            filter: filter(dice),
+            floor_micros: dice.pick(&[0, 0, 0, 0, 1_500_000, 2_600_000]),
         })
         .collect()
+}
+
+fn filter(dice: &mut Dice) -> Option<Filter<'static>> {
+    const CAMPAIGNS: &[Cow<'static, str>] = &[Cow::Borrowed("c0"), Cow::Borrowed("c2")];
+    const CREATIVES: &[Cow<'static, str>] =
+        &[Cow::Borrowed("cr1"), Cow::Borrowed("t0"), Cow::Borrowed("cr0")];
+    const CATEGORIES: &[Cow<'static, str>] = &[Cow::Borrowed("k1"), Cow::Borrowed("k7")];
+    const DOMAINS: &[Cow<'static, str>] = &[Cow::Borrowed("D1.Example")];
+    let mut filter = Filter::default();
+    match dice.below(24) {
+        0 => filter.campaign_ids = CAMPAIGNS,
+        1 => filter.creative_ids = CREATIVES,
+        2 => filter.categories = CATEGORIES,
+        3 => filter.advertiser_domains = DOMAINS,
+        4 => filter.exclude_campaign_ids = CAMPAIGNS,
+        5 => filter.exclude_creative_ids = CREATIVES,
+        6 => filter.exclude_categories = CATEGORIES,
+        7 => filter.exclude_advertiser_domains = DOMAINS,
+        _ => return None,
+    }
+    Some(filter)
 }
 
 fn found(case: &Case, decision: &Decision<'_>) -> Expected {
@@ -340,6 +370,10 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
         "outside_schedule",
         "size_mismatch",
         "cap_reached",
+        "filtered",
+        "below_floor",
+        "duplicate",
+        "competitor_conflict",
         "budget_exhausted",
         "paced_out",
         "unknown_slot",
@@ -394,7 +428,7 @@ fn a_full_decision_says_so_where_a_house_ad_would_have_stood() {
         },
         0,
     );
-    let full = PlacementRequest { slot: "p0", count: 20, formats: &[] };
+    let full = PlacementRequest { slot: "p0", count: 20, formats: &[], ..PlacementRequest::default() };
     let mut ask = Ask::new(0);
     ask.placements = vec![full; 34];
     ask.placements.push(PlacementRequest { slot: "p1", ..full });

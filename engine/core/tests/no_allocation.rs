@@ -9,12 +9,17 @@ use std::sync::Arc;
 use support::visit::Visit;
 use support::{demo, posteriors};
 use tessera_engine_core::admit::admit;
+use tessera_engine_core::budget::Funds;
 use tessera_engine_core::consent::{Policy, evaluate};
 use tessera_engine_core::decide::decide;
 use tessera_engine_core::scratch::Scratch;
+use tessera_engine_core::signals::{Filter, PlacementRequest, RawSignals};
 use tessera_engine_core::snapshot::Snapshot;
+use tessera_engine_core::standing::Standing;
+use tessera_engine_core::switches::Switches;
 use tessera_fixtures::counting_alloc::{CountingAllocator, heap_calls};
 use tessera_rulevm::Frame;
+use tessera_wire::bundle::Bundle;
 use tessera_wire::event::{Arm, Mode, Tier};
 use tessera_wire::posterior::PosteriorTable;
 
@@ -88,6 +93,56 @@ fn ten_thousand_varied_decisions_neither_allocate_nor_free() {
         seen.offers,
         seen.several
     );
+}
+
+/// The demo with everything that limits a campaign.
+fn limited() -> Bundle {
+    let limits = "caps = [{ count = 2, per = \"day\" }, { count = 9, per = \"week\", when_unknown = \"block\" }]\n\
+        goal = { total = 9 }\nexclusion_groups = [\"g\"]\nat_most_per_answer = 2\n";
+    let sources = tessera_fixtures::DEMO_SOURCES.map(|(path, text)| {
+        let parts: Vec<String> = text.split("[[campaign]]\n").map(str::to_owned).collect();
+        (path, parts.join(&format!("[[campaign]]\n{limits}")))
+    });
+    let sources: Vec<(&str, &str)> = sources.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    support::compiled(&sources)
+}
+
+#[test]
+fn limits_neither_allocate_nor_free() {
+    let snapshot = Snapshot::new(Arc::new(support::loaded(limited())), &PosteriorTable::default());
+    let program = snapshot.bundle().program();
+    let (mut frame, mut scratch) = (Frame::new(program), Scratch::new(program));
+    let words: Vec<_> = ["autumn", "club"].map(std::borrow::Cow::Borrowed).into();
+    let mut codes = std::collections::HashSet::new();
+    let mut total = 0;
+    for number in 0..2_000u64 {
+        let mut visit = Visit::new(number);
+        for (at, placement) in visit.placements.iter_mut().enumerate() {
+            placement.floor_micros = i64::from((number + at as u64).is_multiple_of(17));
+        }
+        let filter = Filter { exclude_campaign_ids: &words, ..Filter::default() };
+        let placements: Vec<_> = visit
+            .placements
+            .iter()
+            .map(|one| PlacementRequest { filter: number.is_multiple_of(13).then_some(filter), ..*one })
+            .collect();
+        let features = [Some((number % 3) as u32); 16];
+        let raw = RawSignals { features: &features, ..visit.raw() };
+        let funds = [Funds { available: (number % 4) as i64, entry_ppm: 500_000 }; 16];
+        let switches = Switches::default();
+        let standing = Standing { funds: &funds, switches: Some(&switches) };
+        let (decision, calls) = heap_calls(|| {
+            let outcome = evaluate(&visit.consent, &Policy::default(), visit.now_ms);
+            let admitted = admit(program, &raw, &placements, &outcome, visit.now_ms, &mut frame);
+            decide(&snapshot, &admitted.with_standing(standing), visit.now_ms, visit.seed, &mut scratch)
+        });
+        total += if number == 0 { 0 } else { calls };
+        codes.extend(decision.placements.iter().filter_map(|one| one.no_fill).map(|loss| loss.code()));
+    }
+    assert_eq!(total, 0);
+    for code in ["cap_reached", "budget_exhausted", "paced_out", "filtered"] {
+        assert!(codes.contains(code), "no visit met `{code}`: {codes:?}");
+    }
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn tiers_and_guardrails_change_exactly_at_their_bounds() {
     let snapshot = Snapshot::new(Arc::clone(&bundle), &PosteriorTable::default());
     let program = bundle.program();
     let (mut frame, mut scratch) = (Frame::new(program), Scratch::new(program));
-    let placements = [PlacementRequest { slot: "p", count: 1, formats: &[] }];
+    let placements = [PlacementRequest { slot: "p", count: 1, ..PlacementRequest::default() }];
     let mode = Mode::Full;
     let outcome = Outcome { gates: Gates::ALL, mode, regimes: Regimes::NONE, reason: Reason::Granted };
     let carts = [0, 49_999_999, 50_000_000, 99_999_999, 100_000_000, 499_999_999, 500_000_000];

@@ -69,7 +69,7 @@ fn ad(snapshot: &Snapshot, context: usize, seed: u64, frame: &mut Frame, scratch
     };
     let outcome =
         Outcome { gates: Gates::ALL, mode: Mode::Full, regimes: Regimes::NONE, reason: Reason::Granted };
-    let placements = [PlacementRequest { slot: "p", count: 1, formats: &[] }];
+    let placements = [PlacementRequest { slot: "p", count: 1, formats: &[], ..PlacementRequest::default() }];
     let admitted = admit(snapshot.bundle().program(), &raw, &placements, &outcome, NOW_MS, frame);
     decide(snapshot, &admitted, NOW_MS, seed, scratch).ads[0]
 }

@@ -31,6 +31,8 @@ fn catalog(unit: BudgetUnit, (total, daily): (i64, i64), pacing: Pacing) -> Cata
         caps: Span::default(),
         budgets: one,
         cpm_micros: 2_000_000,
+        dayparts: Span::default(),
+        clock: tessera_wire::program::SignalId(0),
     };
     let campaign = Campaign {
         max_discount: 0,
@@ -48,6 +50,10 @@ fn catalog(unit: BudgetUnit, (total, daily): (i64, i64), pacing: Pacing) -> Cata
         experiments: Span::default(),
         caps: Span::default(),
         budgets: Span::default(),
+        groups: Span::default(),
+        categories: Span::default(),
+        domain: Text::default(),
+        ads_per_answer_max: 0,
     };
     let template = Template {
         contents: Span::default(),

@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use super::answer::{Answer, language_of};
 use super::context::{Arrival, Enriched, Memory, Responder, Worker, languages};
+use super::filter::FilterBody;
 use super::notes::{first_of, notes_of};
 use super::problem::Problem;
 use super::remembered::{behaviour_of, midnight_ms, remembered_cart_value};
@@ -335,6 +336,8 @@ fn placements_of<'a>(
             slot: &placement.slot.0,
             count: placement.count as u8,
             formats: own,
+            filter: placement.filter.as_ref().map(FilterBody::as_filter),
+            floor_micros: placement.floor_micros,
         });
     }
     requests

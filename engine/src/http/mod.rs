@@ -18,6 +18,7 @@ pub(crate) mod decide;
 pub(crate) mod erase;
 pub(crate) mod events;
 mod explanation;
+mod filter;
 mod json;
 mod notes;
 pub(crate) mod openrtb;

@@ -12,8 +12,9 @@ use tessera_engine_core::limits::{ADS_PER_PLACEMENT_MAX, PLACEMENTS_PER_REQUEST_
 use tessera_engine_core::signals::Value;
 use tessera_wire::signal::NUMBER_SCALE;
 
+use super::filter::FilterBody;
 use super::problem::Problem;
-use crate::limits::{FORMATS_PER_PLACEMENT_MAX, FREE_VALUES_MAX, REQUEST_ID_BYTES_MAX};
+use crate::limits::{FILTER_ENTRIES_MAX, FORMATS_PER_PLACEMENT_MAX, FREE_VALUES_MAX, REQUEST_ID_BYTES_MAX};
 
 /// Text that is borrowed unless it holds escapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,10 @@ pub(crate) struct PlacementBody<'a> {
     pub(crate) count: u32,
     #[serde(borrow, default, deserialize_with = "free_values")]
     pub(crate) attributes: FreeValues<'a>,
+    #[serde(borrow, default)]
+    pub(crate) filter: Option<FilterBody<'a>>,
+    #[serde(default)]
+    pub(crate) floor_micros: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -244,6 +249,11 @@ fn check(body: &DecideBody<'_>) -> Result<(), Problem> {
                 Problem::bad_request("format_count", detail).at(format!("/placements/{index}/formats"))
             );
         }
+        if placement.filter.as_ref().is_some_and(|filter| !filter.fits()) {
+            let detail = format!("a list of a filter names at most {FILTER_ENTRIES_MAX}");
+            let place = format!("/placements/{index}/filter");
+            return Err(Problem::bad_request("filter_count", detail).at(place));
+        }
         if body.placements[..index].iter().any(|earlier| earlier.id == placement.id) {
             let detail = format!("the placement id `{}` is used twice", placement.id.0);
             return Err(
@@ -295,7 +305,9 @@ impl<'de> Deserialize<'de> for Flag {
     }
 }
 
-fn texts<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Cow<'a, str>>, D::Error> {
+pub(super) fn texts<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Cow<'a, str>>, D::Error> {
     let list: Vec<Str<'a>> = Deserialize::deserialize(deserializer)?;
     Ok(list.into_iter().map(|text| text.0).collect())
 }

@@ -49,6 +49,10 @@ impl Builder<'_> {
             control: control.map(CreativeId),
             caps,
             budgets,
+            groups: self.add_groups(raw),
+            categories: self.add_categories(raw),
+            domain: self.add_domain(raw),
+            ads_per_answer_max: self.ads_per_answer_max(raw),
             experiments,
         };
         self.catalog.campaigns.push(campaign);
@@ -97,7 +101,9 @@ impl Builder<'_> {
         let caps = self.add_caps(&raw.id, subject, &raw.caps);
         let cpm_micros = raw.price.as_ref().map_or(0, |price| self.amount(price, CPM_MAX));
         let budgets = self.add_flight_budgets(raw, campaign, (start_ms, end_ms));
-        self.catalog.flights.push(Flight { id, start_ms, end_ms, caps, budgets, cpm_micros });
+        let (dayparts, clock) = self.add_dayparts(raw, campaign);
+        let flight = Flight { id, start_ms, end_ms, caps, budgets, cpm_micros, dayparts, clock };
+        self.catalog.flights.push(flight);
     }
 
     pub(super) fn add_placement(&mut self, raw: &RawPlacement) {

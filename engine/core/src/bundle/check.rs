@@ -10,11 +10,12 @@ use tessera_wire::catalog::{
 use tessera_wire::event::BANDIT_PREFIX;
 use tessera_wire::limits::{
     BUDGET_MAX, CAP_COUNT_MAX, CAPS_PER_SUBJECT_MAX, CLICK_TARGET_BYTES_MAX, COMBINATIONS_PER_TEMPLATE_MAX,
-    CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX, CPM_MAX, SLOTS_PER_TEMPLATE_MAX,
+    CONTEXT_FIELD_VALUES_MAX, CONTEXT_FIELDS_MAX, CPM_MAX, DAYPARTS_PER_FLIGHT_MAX, GROUPS_PER_CAMPAIGN_MAX,
+    SLOTS_PER_TEMPLATE_MAX,
 };
-use tessera_wire::program::{FeatureEvent, Span};
+use tessera_wire::program::{FeatureEvent, Origin, SignalId, Span};
 
-use tessera_wire::signal::NUMBER_SCALE;
+use tessera_wire::signal::{Builtin, Gates, NUMBER_SCALE};
 
 use super::LoadError;
 use crate::limits::{ASSETS_PER_TEMPLATE_MAX, EXCLUDING_COMBINATIONS_MAX, EXCLUSIONS_PER_TEMPLATE_MAX};
@@ -28,7 +29,16 @@ pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Res
         rule(flight.start_ms < flight.end_ms, "it ends before it starts")?;
         check_caps(catalog, flight.caps)?;
         rule((0..=CPM_MAX * NUMBER_SCALE).contains(&flight.cpm_micros), "its price is out of range")?;
-        rule(span_fits(flight.budgets, catalog.budgets.len()), "its budgets are outside the list")
+        rule(span_fits(flight.budgets, catalog.budgets.len()), "its budgets are outside the list")?;
+        rule(span_fits(flight.dayparts, catalog.dayparts.len()), "its dayparts are outside the list")?;
+        rule(flight.dayparts.len as usize <= DAYPARTS_PER_FLIGHT_MAX, "it has too many dayparts")?;
+        rule(
+            flight.dayparts.len == 0 || is_clock(program, flight.clock),
+            "its clock shows no minute of the week",
+        )
+    })?;
+    check_each("categories", &catalog.categories, |text| {
+        rule(text_fits(catalog, *text), "it is outside the text")
     })?;
     check_each("budgets", &catalog.budgets, |budget| check_budget(catalog, budget))?;
     let in_text = |text: &Text| rule(text_fits(catalog, *text), "it is outside the text");
@@ -187,6 +197,16 @@ fn check_caps(catalog: &Catalog, caps: Span) -> Checked {
     rule(caps.len as usize <= CAPS_PER_SUBJECT_MAX, "it has too many caps")
 }
 
+/// Does this attribute hold a minute of the week, whatever anybody consents to?
+fn is_clock(program: &VerifiedProgram, signal: SignalId) -> bool {
+    let attribute = program.program().attributes.get(usize::from(signal.0));
+    attribute.is_some_and(|attribute| {
+        let is_minute =
+            matches!(attribute.origin, Origin::MinuteOfWeek(_) | Origin::Builtin(Builtin::MinuteOfWeek));
+        is_minute && attribute.gates == Gates::NONE
+    })
+}
+
 fn check_budget(catalog: &Catalog, budget: &Budget) -> Checked {
     rule(text_fits(catalog, budget.id) && text_fits(catalog, budget.zone), "a text is outside the arena")?;
     let unit = match budget.unit {
@@ -213,6 +233,11 @@ fn check_campaign(catalog: &Catalog, program: &VerifiedProgram, campaign: &Campa
     rule(campaign.landing_url.len as usize <= CLICK_TARGET_BYTES_MAX, "its landing url is too long")?;
     rule(span_fits(campaign.flights, catalog.flights.len()), "its flights are outside the list")?;
     check_caps(catalog, campaign.caps)?;
+    rule(span_fits(campaign.groups, catalog.groups.len()), "its exclusion groups are outside the list")?;
+    rule(span_fits(campaign.categories, catalog.categories.len()), "its categories are outside the list")?;
+    rule(text_fits(catalog, campaign.domain), "its domain is outside the text")?;
+    let lists = [campaign.groups, campaign.categories];
+    rule(lists.iter().all(|list| list.len as usize <= GROUPS_PER_CAMPAIGN_MAX), "a list is too long")?;
     rule(span_fits(campaign.budgets, catalog.budgets.len()), "its budgets are outside the list")?;
     rule(campaign.holdout_ppm <= 1_000_000, "its holdout is more than everyone")?;
     rule(

@@ -14,7 +14,7 @@ use tessera_wire::signal::Gates;
 
 use super::NOW_MS;
 use super::experiments::{Assigned, StandIn, Wishes};
-use super::world::{Act, Cap, Class, Cond, Field, PLACEMENTS, Rule, World};
+use super::world::{Act, Cap, Class, Cond, Field, Flight, PLACEMENTS, Rule, World};
 
 /// A visitor to a made-up world: what is true of them, granted or not.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +35,8 @@ pub(crate) struct Visitor {
     pub(crate) seen: Option<u64>,
     /// What says how much budgets have at hand.
     pub(crate) purse: u64,
+    /// Of the visitor's Friday.
+    pub(crate) hour: Option<u64>,
     /// Text ids of what is switched off, `everything` among them.
     pub(crate) off: Vec<String>,
     pub(crate) wishes: Wishes,
@@ -55,6 +57,21 @@ impl Visitor {
         let entry = [0, 1_000_000, 1_000_000, 500_000][(word >> 8) as usize % 4];
         // Ads cost half a euro to three and a half per thousand.
         (if id.ends_with("money") { ads * 1_000_000 } else { ads }, entry)
+    }
+
+    /// It is Friday noon in London, and half past five in the afternoon in Kolkata.
+    fn is_in_hours(&self, hours: Option<(u64, u64, &str)>) -> bool {
+        let Some((from, to, zone)) = hours else { return true };
+        let hour = match zone {
+            "Asia/Kolkata" => 17,
+            "visitor" => match self.hour {
+                Some(hour) => hour,
+                None => return false,
+            },
+            _ => 12,
+        };
+        // Thursdays and Fridays: what passes midnight goes on on Friday morning.
+        if from < to { from <= hour && hour < to } else { from <= hour || hour < to }
     }
 
     /// Is something of it switched off?
@@ -245,13 +262,21 @@ impl World {
             return Err(Loss::KillSwitch);
         }
         let flights = campaign.flights.iter().enumerate();
-        let running: Vec<_> =
-            flights.filter(|(_, flight)| flight.start_ms <= NOW_MS && NOW_MS < flight.end_ms).collect();
+        let is_running = |flight: &Flight| {
+            flight.start_ms <= NOW_MS && NOW_MS < flight.end_ms && visitor.is_in_hours(flight.hours)
+        };
+        let running: Vec<_> = flights.filter(|(_, flight)| is_running(flight)).collect();
         if running.is_empty() {
             return Err(Loss::OutsideSchedule);
         }
         if !request.formats.is_empty() && !request.formats.iter().any(fits) {
             return Err(Loss::SizeMismatch);
+        }
+        if !self.is_accepted(number, creative, request) {
+            return Err(Loss::Filtered);
+        }
+        if let Some(conflict) = self.conflict(template.campaign, already) {
+            return Err(conflict);
         }
         let among = |own: &dyn Fn(&ExpectedAd) -> bool| already.iter().filter(|ad| own(ad)).count();
         let of_campaign = among(&|ad| self.templates[ad.template as usize].campaign == template.campaign);
@@ -269,6 +294,9 @@ impl World {
         let carrying = running.into_iter().map(|(flight, spec)| {
             let id = format!("f{}-{flight}", template.campaign);
             let of_flight = among(&|ad| ad.flight.as_ref() == Some(&id));
+            if spec.euros * 1_000_000 + 500_000 < request.floor_micros {
+                return Err(Loss::BelowFloor);
+            }
             if visitor.is_capped(&id, &spec.caps, of_flight) {
                 return Err(Loss::CapReached);
             }
@@ -277,6 +305,50 @@ impl World {
         });
         let carrying: Vec<_> = carrying.collect();
         carrying.iter().find(|one| one.is_ok()).unwrap_or(&carrying[0]).clone()
+    }
+
+    fn is_accepted(&self, template: usize, creative: Option<usize>, request: &PlacementRequest<'_>) -> bool {
+        let Some(filter) = request.filter else { return true };
+        let campaign = self.templates[template].campaign;
+        let apart = self.campaigns[campaign].apart;
+        let creative = creative.map_or(format!("t{template}"), |creative| format!("cr{creative}"));
+        let some = |number: usize, text: String| (number > 0).then_some(text);
+        let facts = [
+            (filter.campaign_ids, filter.exclude_campaign_ids, Some(format!("c{campaign}"))),
+            (filter.creative_ids, filter.exclude_creative_ids, Some(creative)),
+            (
+                filter.categories,
+                filter.exclude_categories,
+                some(apart.category, format!("k{}", apart.category)),
+            ),
+            (
+                filter.advertiser_domains,
+                filter.exclude_advertiser_domains,
+                some(apart.domain, format!("d{}.example", apart.domain)),
+            ),
+        ];
+        facts.iter().all(|(wanted, unwanted, fact)| {
+            let is_in = |list: &[std::borrow::Cow<'_, str>]| {
+                list.iter().any(|one| fact.as_ref().is_some_and(|fact| one.to_lowercase() == *fact))
+            };
+            (wanted.is_empty() || is_in(wanted)) && !is_in(unwanted)
+        })
+    }
+
+    fn conflict(&self, campaign: usize, already: &[ExpectedAd]) -> Option<Loss> {
+        let own = self.campaigns[campaign].apart;
+        let ads = already.iter().filter(|ad| ad.flight.is_some());
+        let shown: Vec<usize> = ads.map(|ad| self.templates[ad.template as usize].campaign).collect();
+        let competes = |other: &usize| {
+            let theirs = self.campaigns[*other].apart;
+            let is_other = own.advertiser == 0 || own.advertiser != theirs.advertiser;
+            *other != campaign && is_other && own.group > 0 && own.group == theirs.group
+        };
+        if shown.iter().any(competes) {
+            return Some(Loss::CompetitorConflict);
+        }
+        let times = shown.iter().filter(|other| **other == campaign).count();
+        (own.per_answer > 0 && times >= own.per_answer).then_some(Loss::Duplicate)
     }
 
     /// Why no budget of the flight and its campaign pays, if so.
@@ -416,7 +488,7 @@ impl World {
                 return None;
             }
         }
-        self.house(visitor, place.slot, loss.unwrap_or(Loss::RuleFalse), ads)
+        self.house(visitor, place, loss.unwrap_or(Loss::RuleFalse), ads)
     }
 
     /// What would be shown for a template or creative that a rule names, or why nothing is.
@@ -498,11 +570,22 @@ impl World {
         }
     }
 
-    fn house(&self, visitor: &Visitor, slot: usize, loss: Loss, ads: &mut Vec<ExpectedAd>) -> Option<Loss> {
+    fn house(
+        &self,
+        visitor: &Visitor,
+        place: &PlaceToFill<'_>,
+        loss: Loss,
+        ads: &mut Vec<ExpectedAd>,
+    ) -> Option<Loss> {
+        let (slot, request) = (place.slot, place.request);
         let Some(house) = self.houses[slot] else { return Some(loss) };
         let house_template = self.creatives[house].template;
+        let is_wanted = self.is_accepted(house_template, Some(house), request);
         if visitor.finds_off(self.templates[house_template].campaign, house_template, Some(house)) {
             return Some(Loss::KillSwitch);
+        }
+        if !is_wanted {
+            return Some(Loss::Filtered);
         }
         if ads.len() == 100 {
             return Some(Loss::TooManyAds);

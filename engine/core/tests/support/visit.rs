@@ -134,6 +134,8 @@ fn placements(dice: &mut Dice) -> Vec<PlacementRequest<'static>> {
             slot: dice.pick(&SLOTS),
             count: dice.pick(&[1, 1, 1, 2, 3, 20]),
             formats: dice.pick(&FORMATS),
+            filter: None,
+            floor_micros: 0,
         })
         .collect()
 }

@@ -83,6 +83,17 @@ pub(crate) struct Campaign {
     pub(crate) terms: Terms,
     pub(crate) caps: Vec<Cap>,
     pub(crate) limits: Limits,
+    pub(crate) apart: Apart,
+}
+
+/// What keeps a campaign apart from others, and what callers filter it by. 0 is none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Apart {
+    pub(crate) advertiser: usize,
+    pub(crate) group: usize,
+    pub(crate) category: usize,
+    pub(crate) domain: usize,
+    pub(crate) per_answer: usize,
 }
 
 /// Is there a budget, is there a goal?
@@ -108,6 +119,8 @@ pub(crate) struct Flight {
     pub(crate) limits: Limits,
     /// Of a thousand ads.
     pub(crate) euros: i64,
+    /// Hours of a Friday, and whose.
+    pub(crate) hours: Option<(u64, u64, &'static str)>,
 }
 
 #[derive(Debug, Clone)]
@@ -231,7 +244,7 @@ impl World {
         self.templates.iter_mut().for_each(|template| template.caps.clear());
         self.creatives.iter_mut().for_each(|creative| creative.caps.clear());
         for campaign in &mut self.campaigns {
-            (campaign.caps, campaign.limits) = Default::default();
+            (campaign.caps, campaign.limits, campaign.apart) = Default::default();
             campaign.flights.iter_mut().for_each(|one| (one.caps, one.limits) = Default::default());
         }
     }
@@ -397,6 +410,7 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
         caps: caps(dice),
         limits: limits(dice),
         euros: 1 + dice.below(3) as i64,
+        hours: hours(dice),
     });
     let flights = flights.collect();
     let own: Vec<usize> =
@@ -405,7 +419,27 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
     let (caps, limits) = (caps(dice), limits(dice));
     let control = (holdout_percent > 0 || dice.percent(60)).then(|| dice.pick(&own));
     let is_active = dice.percent(90);
-    Campaign { is_active, flights, holdout_percent, control, caps, limits, terms: Terms::new(dice) }
+    let apart = Apart {
+        advertiser: dice.below(3) as usize,
+        group: dice.pick(&[0, 0, 1, 2]),
+        category: dice.below(3) as usize,
+        domain: dice.below(3) as usize,
+        per_answer: dice.pick(&[0, 0, 0, 1, 2]),
+    };
+    Campaign { is_active, flights, holdout_percent, control, caps, limits, terms: Terms::new(dice), apart }
+}
+
+fn hours(dice: &mut Dice) -> Option<(u64, u64, &'static str)> {
+    let hours = dice.pick(&[(12, 13), (0, 24), (11, 12), (17, 18), (20, 13), (13, 12)]);
+    let zone = dice.pick(&["UTC", "Asia/Kolkata", "visitor", ""]);
+    dice.percent(25).then_some((hours.0, hours.1, zone))
+}
+
+fn hours_text(flight: &Flight) -> String {
+    let Some((from, to, zone)) = flight.hours else { return String::new() };
+    let zone = if zone.is_empty() { String::new() } else { format!("daypart_zone = \"{zone}\"\n") };
+    // The second never comes on the day of these worlds.
+    format!("dayparts = [\"thu..fri {from:02}:00-{to:02}:00\", \"mon 12:00-13:00\"]\n{zone}")
 }
 
 fn limits(dice: &mut Dice) -> Limits {
@@ -565,13 +599,25 @@ fn write_rule(out: &mut String, number: usize, rule: &Rule) {
 }
 
 fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
-    let Campaign { is_active, flights, holdout_percent, control, caps, limits, terms } = campaign;
+    let Campaign { is_active, flights, holdout_percent, control, caps, limits, terms, apart } = campaign;
     let _ = write!(
         out,
         "[[campaign]]\nid = \"c{number}\"\nlanding_url = \"https://x.example/\"\nactive = {is_active}\n"
     );
     let _ = writeln!(out, "{}{}holdout = \"{holdout_percent}%\"", caps_text(caps), limits_text(*limits));
     terms.write(out);
+    let Apart { advertiser, group, category, domain, per_answer } = apart;
+    for (number, line) in [
+        (advertiser, format!("advertiser = \"a{advertiser}\"")),
+        (group, format!("exclusion_groups = [\"g{group}\", \"own{number}\"]")),
+        (category, format!("categories = [\"other\", \"k{category}\"]")),
+        (domain, format!("advertiser_domain = \"d{domain}.example\"")),
+        (per_answer, format!("at_most_per_answer = {per_answer}")),
+    ] {
+        if *number > 0 {
+            let _ = writeln!(out, "{line}");
+        }
+    }
     if let Some(control) = control {
         let _ = writeln!(out, "control = \"cr{control}\"");
     }
@@ -579,12 +625,13 @@ fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
         // The clock of these worlds shows a fixed noon, so milliseconds are all that varies.
         let _ = write!(
             out,
-            "[[flight]]\nid = \"f{number}-{number_of_flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n{}{}price = \"{}.5 EUR\"\n",
+            "[[flight]]\nid = \"f{number}-{number_of_flight}\"\ncampaign = \"c{number}\"\nstart = \"{}\"\nend = \"{}\"\n{}{}price = \"{}.5 EUR\"\n{}",
             instant(flight.start_ms),
             instant(flight.end_ms),
             caps_text(&flight.caps),
             limits_text(flight.limits),
-            flight.euros
+            flight.euros,
+            hours_text(flight)
         );
     }
 }

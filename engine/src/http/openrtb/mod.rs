@@ -235,6 +235,8 @@ fn placement_of<'a>(lot: &Lot<'a>, count: u32) -> PlacementBody<'a> {
         formats: lot.sizes.iter().map(|(w, h)| FormatBody { w: *w, h: *h }).collect(),
         count,
         attributes: Vec::new(),
+        filter: None,
+        floor_micros: 0,
     }
 }
 
