@@ -152,6 +152,10 @@ impl Engine {
     }
 }
 
+fn listen_admin(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
+    listen(address, false).map_err(|cause| StartError::Listen { address, is_admin: true, cause })
+}
+
 fn responder(settings: EngineSettings, cells: Cells, users: Arc<UserStore>) -> Result<Responder, StartError> {
     let devices =
         DeviceClassifier::new().map_err(|error| StartError::System(std::io::Error::other(error)))?;
