@@ -17,6 +17,7 @@ pub(crate) mod decide;
 pub(crate) mod erase;
 pub(crate) mod events;
 mod explanation;
+mod google_consent;
 mod json;
 mod notes;
 pub(crate) mod openrtb;
