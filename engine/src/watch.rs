@@ -17,7 +17,6 @@ use tessera_engine_core::bundle::LoadedBundle;
 use tessera_wire::bundle::made_at_ms;
 use tessera_wire::limits::{BUNDLE_BYTES_MAX, POSTERIOR_BYTES_MAX};
 use tessera_wire::signature::{self, BundleVerifier};
-
 use tessera_wire::switches::{SWITCHES_BYTES_MAX, SWITCHES_MAX, Switches};
 
 use crate::access::{Access, AccessCell};
@@ -101,10 +100,10 @@ impl Watcher {
         // Location first: the first decision should already know where its visitor is.
         let watched = [
             (Watched::Geo, files.geo.clone()),
-            (Watched::Bidding, Some(files.bidding.clone())),
-            (Watched::Access, Some(files.access.clone())),
             // Before the bundle: what is switched off is never shown, not even first.
             (Watched::Switches, Some(files.switches.clone())),
+            (Watched::Bidding, Some(files.bidding.clone())),
+            (Watched::Access, Some(files.access.clone())),
             (Watched::Posteriors, Some(files.posteriors.clone())),
             (Watched::Bundle, Some(files.bundle.clone())),
         ];
@@ -156,13 +155,6 @@ impl Watcher {
     }
 }
 
-fn read_switches(path: &Path) -> Result<Switches, Refused> {
-    let switches: Switches = serde_json::from_str(&read_text(path, SWITCHES_BYTES_MAX)?)
-        .map_err(|error| Refused::new(Reason::Invalid, error))?;
-    let many = || Refused::new(Reason::OverLimit, format!("a list names more than {SWITCHES_MAX}"));
-    if switches.fits() { Ok(switches) } else { Err(many()) }
-}
-
 fn version_of(path: &Path) -> Option<Version> {
     let metadata = std::fs::metadata(path).ok()?;
     #[cfg(unix)]
@@ -211,6 +203,13 @@ fn take_bundle(path: &Path, cells: &Cells, state: &WatchState) -> Result<(), Ref
     cells.snapshots.publish_bundle(bundle);
     state.bundle_made(made_at_ms(&bytes)?);
     Ok(())
+}
+
+fn read_switches(path: &Path) -> Result<Switches, Refused> {
+    let switches: Switches = serde_json::from_slice(&read(path, SWITCHES_BYTES_MAX)?)
+        .map_err(|error| Refused::new(Reason::Invalid, error))?;
+    let too_many = || Refused::new(Reason::OverLimit, format!("a list names more than {SWITCHES_MAX}"));
+    if switches.fits() { Ok(switches) } else { Err(too_many()) }
 }
 
 /// A file's bytes, unless there are more of them than anybody would read.

@@ -187,8 +187,8 @@ fn start_control(config: &Config) -> anyhow::Result<Server> {
         bundle_directory: config.bundle_dir(),
         source_directory: config.control.source.clone(),
         store_path: config.store_path(),
-        signer: config.control.signer.clone(),
         switches_path: config.switches_path(),
+        signer: config.control.signer.clone(),
         api_key: config.control.api_key.clone(),
     };
     Server::start(settings).map_err(|error| match error {

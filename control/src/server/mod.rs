@@ -38,10 +38,10 @@ pub struct ServerSettings {
     pub source_directory: Option<PathBuf>,
     /// The analytics store that reports are read from.
     pub store_path: PathBuf,
-    /// Signs what is published.
-    pub signer: Option<BundleSigner>,
     /// The file of kill switches, which engines watch.
     pub switches_path: PathBuf,
+    /// Signs what is published.
+    pub signer: Option<BundleSigner>,
     /// Key that requests must bring.
     pub api_key: Option<String>,
 }

@@ -15,10 +15,10 @@ use tessera_wire::signature::{BundleSigner, BundleVerifier};
 use super::ConfigError;
 use super::resolve::Resolved;
 
-/// Public keys of bundles: one, and another while keys change.
-const BUNDLE_KEYS_MAX: usize = 16;
 /// Kill switches, in the data directory.
 const SWITCHES_FILE: &str = "switches.json";
+/// Public keys of bundles: one, and another while keys change.
+const BUNDLE_KEYS_MAX: usize = 16;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone)]
@@ -159,11 +159,11 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
             bundle,
             posteriors: data_dir.join("posteriors.tspt"),
             geo: optional(resolved, "engine.geo_database").map(PathBuf::from),
+            switches: data_dir.join(SWITCHES_FILE),
             bidding: optional(resolved, "engine.bidding_terms")
                 .map_or_else(|| data_dir.join("bidding.toml"), PathBuf::from),
             access: optional(resolved, "engine.access")
                 .map_or_else(|| data_dir.join("access.toml"), PathBuf::from),
-            switches: data_dir.join(SWITCHES_FILE),
         },
         bundle_keys: read(resolved, "engine.bundle_keys", bundle_keys)?,
         origins: read(resolved, "engine.cors_origins", origins)?,
