@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-use crate::access::Access;
+use crate::access::{Access, AccessCell};
 use crate::budget::Books;
 use crate::connections::{listen, listen_all, spawn_admin, spawn_worker};
 use crate::counters::Shard;
@@ -54,19 +54,17 @@ impl Engine {
     ) -> Result<Engine, StartError> {
         // Ports first: they are what most often fails, and nothing has been touched yet.
         let (data_address, listeners) = listen_all(settings.listen, settings.workers)?;
-        let admin = listen(settings.admin_listen, false).map_err(|cause| StartError::Listen {
-            address: settings.admin_listen,
-            is_admin: true,
-            cause,
-        })?;
+        let admin = listen_admin(settings.admin_listen)?;
         let admin_address = admin.local_addr().map_err(StartError::System)?;
         let keys = Keys::load_or_create(&settings.key_directory)
             .map_err(|cause| StartError::Keys { directory: settings.key_directory.clone(), cause })?;
+        // Before anything runs: who may not be told apart may not be let in.
+        let access = Access::load(&settings.files.access, &keys)?.shared();
         let (users, files) = restore_visitors(&settings)?;
         let (journal, ends) = open_journal(&settings)?;
         let books = open_books(&settings)?;
         let snapshots = SnapshotCell::new(Some(journal.announcer()), Arc::clone(&users));
-        let cells = cells(&settings, snapshots.with_books(Arc::clone(&books)), &keys)?;
+        let cells = cells(&settings, snapshots.with_books(Arc::clone(&books)), &keys, access);
         let watch_state = Arc::new(WatchState::default());
         let mut watcher = Watcher::new(&settings.files, cells.clone(), Arc::clone(&watch_state));
         watcher.look();
@@ -146,17 +144,21 @@ impl Engine {
     }
 }
 
+fn listen_admin(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
+    listen(address, false).map_err(|cause| StartError::Listen { address, is_admin: true, cause })
+}
+
 /// What the watcher keeps current and requests read.
-fn cells(settings: &EngineSettings, snapshots: SnapshotCell, keys: &Keys) -> Result<Cells, StartError> {
-    Ok(Cells {
+fn cells(settings: &EngineSettings, snapshots: SnapshotCell, keys: &Keys, access: Arc<AccessCell>) -> Cells {
+    Cells {
         snapshots: Arc::new(snapshots),
         geography: Arc::default(),
         zones: Arc::default(),
         terms: Arc::default(),
-        access: Access::load(&settings.files.access, keys)?.shared(),
+        access,
         keys: keys.clone(),
         bundle_keys: settings.bundle_keys.clone().into(),
-    })
+    }
 }
 
 fn responder(settings: EngineSettings, cells: Cells, users: Arc<UserStore>) -> Result<Responder, StartError> {

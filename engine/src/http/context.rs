@@ -297,7 +297,7 @@ impl Responder {
             lmt: device.lmt.is_set(),
             dooh: body.dooh,
             country,
-            own: super::decide::own_consent(&body.purposes),
+            own: super::google_consent::own_consent(body),
             is_suppressed,
             is_caller_trusted: enriched.is_trusted_caller,
         };

@@ -19,6 +19,7 @@ pub(crate) mod erase;
 pub(crate) mod events;
 mod explanation;
 mod filter;
+mod google_consent;
 mod json;
 mod notes;
 pub(crate) mod openrtb;

@@ -13,6 +13,7 @@ use tessera_engine_core::signals::Value;
 use tessera_wire::signal::NUMBER_SCALE;
 
 use super::filter::FilterBody;
+use super::google_consent::GoogleBody;
 use super::problem::Problem;
 use crate::limits::{FILTER_ENTRIES_MAX, FORMATS_PER_PLACEMENT_MAX, FREE_VALUES_MAX, REQUEST_ID_BYTES_MAX};
 
@@ -152,6 +153,12 @@ pub(crate) struct ConsentBody<'a> {
     pub(crate) gdpr: Option<Flag>,
     pub(crate) coppa: Flag,
     pub(crate) gpc: Flag,
+    /// Google consent mode's state object.
+    #[serde(borrow)]
+    pub(crate) google: Option<GoogleBody<'a>>,
+    /// Google consent mode, as its tags send it.
+    #[serde(borrow)]
+    pub(crate) gcs: Option<Str<'a>>,
     /// A public screen: there is no person to consent. Only an exchange says so.
     #[serde(skip)]
     pub(crate) dooh: bool,

@@ -11,7 +11,7 @@ use tessera_wire::catalog::{Asset, AssetKind, Campaign, Catalog, Template};
 use super::super::answer::chosen_assets;
 use super::native::{Layout, Material};
 use super::request::{BidRequest, Deal, Format, Imp};
-use crate::bidding::{CampaignTerms, Terms};
+use crate::bidding::{CampaignTerms, MICROS, Terms};
 use crate::counters::NoBid;
 
 /// AdCOM's creative type of a banner of markup, which is what we answer with.
@@ -121,7 +121,7 @@ impl<'a> Conditions<'a> {
         let chosen: SmallVec<[(&str, &Asset); 8]> =
             chosen_assets(self.catalog, template, ad.combination).collect();
         self.check_addresses(lot, &chosen, campaign)?;
-        let price_micros = self.terms.price_micros(terms).ok_or(NoBid::NoPrice)?;
+        let price_micros = self.price(ad, terms)?;
         let deal = self.check_price(lot, terms, host, price_micros)?;
         let size = size_of(lot, template);
         let sale =
@@ -130,6 +130,20 @@ impl<'a> Conditions<'a> {
             Some(layout) if !layout.is_filled_by(&self.material(&sale)) => Err(NoBid::Asset),
             _ => Ok(sale),
         }
+    }
+
+    /// What a thousand impressions cost: the price of the flight that carries the ad, else that of the terms.
+    fn price(&self, ad: &Ad, terms: &CampaignTerms) -> Result<i64, NoBid> {
+        let flight = ad.flight.map_or(0, |flight| self.catalog.flights[flight.index()].cpm_micros);
+        if flight <= 0 {
+            return self.terms.price_micros(terms).ok_or(NoBid::NoPrice);
+        }
+        let currency = self.catalog.str(self.catalog.currency);
+        if currency == self.terms.currency {
+            return Ok(flight);
+        }
+        let price = self.terms.in_our_currency(flight as f64 / MICROS as f64, currency);
+        price.ok_or(NoBid::Currency)
     }
 
     /// What of the ad can fill a native layout.

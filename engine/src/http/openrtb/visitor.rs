@@ -103,6 +103,8 @@ fn consent_of<'a>(request: &BidRequest<'a>) -> ConsentBody<'a> {
         coppa: if ext.coppa.is_set() { ext.coppa } else { regs.coppa },
         gpc: Flag(i64::from([&regs.gpc, &ext.gpc].into_iter().flatten().any(|gpc| gpc.is_one()))),
         dooh: request.dooh.is_some(),
+        google: None,
+        gcs: None,
         purposes: Vec::new(),
     }
 }

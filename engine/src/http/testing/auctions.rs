@@ -314,3 +314,45 @@ proptest! {
 thread_local! {
     static SHOP: Arc<Shop> = Arc::new(shop());
 }
+
+/// The demo's bundle with a price on every flight.
+fn priced(shop: &Shop, cpm_micros: i64, currency: &str) -> crate::snapshot_cell::Live {
+    let mut bundle = super::support::compiled(&tessera_fixtures::DEMO_SOURCES);
+    let start = bundle.catalog.text.len() as u32;
+    bundle.catalog.text.push_str(currency);
+    bundle.catalog.currency = tessera_wire::catalog::Text { start, len: currency.len() as u32 };
+    bundle.catalog.flights.iter_mut().for_each(|flight| flight.cpm_micros = cpm_micros);
+    let bundle = Arc::new(super::support::loaded(bundle));
+    let snapshot = tessera_engine_core::snapshot::Snapshot::new(bundle, &Default::default());
+    crate::snapshot_cell::Live::new(snapshot, &shop.responder.users)
+}
+
+#[test]
+fn the_catalogs_price_goes_before_the_terms() {
+    let shop = shop();
+    let headers = HeaderMap::new();
+    let peer = "203.0.113.9".parse().unwrap();
+    let arrival = Arrival {
+        caller: Caller::Trusted,
+        scopes: Scopes::OPEN,
+        peer,
+        headers: &headers,
+        now_ms: NOW_MS,
+        random: 7,
+    };
+    let price = |cpm_micros, currency| {
+        let live = priced(&shop, cpm_micros, currency);
+        let (mut out, memory) = (Vec::new(), &mut Memory::new(&live));
+        let request = hero("");
+        let outcome = shop
+            .responder
+            .bid_on(&live, &arrival, request.as_bytes(), memory, &mut out, &mut |_| {})
+            .unwrap();
+        let response: Option<Value> = (outcome.bids > 0).then(|| serde_json::from_slice(&out).unwrap());
+        response.map(|response| response["seatbid"][0]["bid"][0]["price"].as_f64().unwrap())
+    };
+    assert_eq!(price(3_300_000, "EUR"), Some(3.3));
+    assert_eq!(price(3_300_000, "USD"), Some(3.0), "by the rate of the terms");
+    assert_eq!(price(0, "EUR"), Some(2.5), "the terms' own");
+    assert_eq!(price(3_300_000, "GBP"), None, "a currency without a rate");
+}
