@@ -72,6 +72,7 @@ impl Engine {
         let state = AdminState {
             snapshots: Arc::clone(&cells.snapshots),
             geography: Arc::clone(&cells.geography),
+            weather: Arc::clone(&cells.weather),
             shards: Arc::clone(&shards),
             journal: journal.counters(),
             watch: watch_state,
@@ -154,6 +155,7 @@ fn cells(settings: &EngineSettings, snapshots: SnapshotCell, keys: &Keys, access
         snapshots: Arc::new(snapshots),
         geography: Arc::default(),
         zones: Arc::default(),
+        weather: Arc::default(),
         terms: Arc::default(),
         access,
         keys: keys.clone(),
@@ -164,11 +166,12 @@ fn cells(settings: &EngineSettings, snapshots: SnapshotCell, keys: &Keys, access
 fn responder(settings: EngineSettings, cells: Cells, users: Arc<UserStore>) -> Result<Responder, StartError> {
     let devices =
         DeviceClassifier::new().map_err(|error| StartError::System(std::io::Error::other(error)))?;
-    let Cells { snapshots, geography, zones, terms, access, keys, .. } = cells;
+    let Cells { snapshots, geography, zones, weather, terms, access, keys, .. } = cells;
     Ok(Responder {
         snapshots,
         geography,
         zones,
+        weather,
         users,
         devices,
         client_addresses: settings.client_addresses,

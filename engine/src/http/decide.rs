@@ -146,7 +146,7 @@ impl Responder {
             behaviour: behaviour_of(&memory.user, arrival.now_ms),
             held: &memory.user.held,
             preview: preview.as_ref(),
-            ..self.raw_signals(body, &enriched, device, &context, &memory.user)
+            ..self.raw_signals(body, &enriched, device, (&context, &memory.user), arrival.now_ms)
         };
         let (program, funds) = (live.bundle().program(), memory.funds.all());
         let standing = Standing { funds, switches: Some(live.switches()) };
@@ -188,14 +188,17 @@ impl Responder {
         body: &'a DecideBody<'a>,
         enriched: &'a Enriched<'a>,
         device: Option<Device>,
-        context: &'a FreeValues<'a>,
-        user: &'a UserView,
+        (context, user): (&'a FreeValues<'a>, &'a UserView),
+        now_ms: i64,
     ) -> RawSignals<'a> {
         let identity = identity_of(body);
         let cart = body.session.cart.as_ref();
+        let country = text(&body.geo.country).or(enriched.country);
+        let region = text(&body.geo.region).or(enriched.region);
         RawSignals {
-            country: text(&body.geo.country).or(enriched.country),
-            region: text(&body.geo.region).or(enriched.region),
+            country,
+            region,
+            weather: self.weather.load().at(country, region, now_ms),
             city: text(&body.geo.city).or(enriched.city),
             local_time: enriched.local_time,
             device,
