@@ -174,6 +174,10 @@ impl Answer<'_> {
         self.choices(ad, json);
         json.field("tier", ad.tier.name());
         json.number_field("priority", ad.priority);
+        if ad.share < 1.0 {
+            json.key("share");
+            json.value(|out| append_number(&ad.share, out));
+        }
         let language = language_of(catalog, ad, self.languages);
         if let Some(locale) = language.locale() {
             json.field("locale", catalog.str(catalog.locales[locale.index()]));

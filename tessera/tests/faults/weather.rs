@@ -8,13 +8,6 @@ use serde_json::{Value, json};
 use crate::support::http::Connection;
 use crate::support::{Launch, Process, World, wait_for};
 
-const RULES: &str = r#"language 1
-rule "rain" priority 5 for placement "sidebar" contextual {
-  when weather.condition is rain
-  then show creative "house_box"
-}
-"#;
-
 fn launch(world: &World) -> Launch<'_> {
     Launch::new(world, "serve").set("consent.default_regime=gdpr").set("engine.trusted_proxies=127.0.0.0/8")
 }
@@ -47,7 +40,6 @@ fn berlin(condition: &str, seconds: i64) -> Value {
 #[test]
 fn weather_is_known_within_a_second_and_unknown_when_it_has_expired() {
     let world = World::new();
-    world.write_source("rules/40-weather.rules", RULES);
     let process = launch(&world).start();
     assert_eq!(reason(&process), "sidebar generic");
     assert_eq!(process.control("/v1/signals/weather"), json!({ "cells": [] }));
@@ -63,7 +55,7 @@ fn weather_is_known_within_a_second_and_unknown_when_it_has_expired() {
     let (status, text) = put(&process, &berlin("rain", 3_600));
     assert_eq!(status, 200, "{text}");
     let sent = Instant::now();
-    wait_for("it rains", || (reason(&process) == "rain").then_some(()));
+    wait_for("it rains", || (reason(&process) == "rainy day").then_some(()));
     let took = sent.elapsed();
     assert!(took < Duration::from_secs(1), "{took:?}");
     eprintln!("weather took effect after {took:?}");
@@ -73,10 +65,10 @@ fn weather_is_known_within_a_second_and_unknown_when_it_has_expired() {
     wait_for("junk is refused", || {
         (process.metric("swap_total{file=\"weather\",result=\"refused\"}") > 0.0).then_some(())
     });
-    assert_eq!(reason(&process), "rain");
+    assert_eq!(reason(&process), "rainy day");
     assert_eq!(put(&process, &berlin("rain", 3)).0, 200);
     wait_for("it has expired", || (reason(&process) == "sidebar generic").then_some(()));
     assert_eq!(put(&process, &berlin("rain", 3_600)).0, 200);
     drop(process);
-    assert_eq!(reason(&launch(&world).start()), "rain", "the first decision after a restart knows");
+    assert_eq!(reason(&launch(&world).start()), "rainy day", "the first decision after a restart knows");
 }
