@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use super::answer::{Answer, language_of};
 use super::context::{Arrival, Enriched, Memory, Responder, Worker, languages};
+use super::counted::Clicks;
 use super::filter::FilterBody;
 use super::notes::{first_of, notes_of};
 use super::problem::Problem;
@@ -167,6 +168,7 @@ impl Responder {
             explanation: explanation.as_ref(),
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
+            clicks: Clicks { plan: live.plan(), subject: counted_subject },
             languages: &languages(arrival, &body.device),
             urls: &memory.urls,
         };
