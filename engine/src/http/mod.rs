@@ -33,4 +33,5 @@ mod segment;
 mod testing;
 pub(crate) mod touch;
 mod urls;
+mod values;
 mod what_if;
