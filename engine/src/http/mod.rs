@@ -21,6 +21,7 @@ mod explanation;
 mod filter;
 mod google_consent;
 mod json;
+mod late;
 mod notes;
 pub(crate) mod openrtb;
 mod preview;

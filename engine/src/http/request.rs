@@ -18,6 +18,8 @@ pub(crate) use super::values::{Flag, FreeValues, Str};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct DecideBody<'a> {
+    /// Milliseconds that the caller waits, our queueing included.
+    pub(crate) tmax_ms: Option<u32>,
     #[serde(borrow, default)]
     pub(crate) request_id: Option<Str<'a>>,
     #[serde(borrow)]
@@ -227,6 +229,9 @@ fn check(body: &DecideBody<'_>) -> Result<(), Problem> {
     if body.request_id.as_ref().is_some_and(|id| id.0.len() > REQUEST_ID_BYTES_MAX) {
         let detail = format!("a request id has at most {REQUEST_ID_BYTES_MAX} bytes");
         return Err(Problem::bad_request("request_id_too_long", detail).at("/request_id"));
+    }
+    if body.tmax_ms == Some(0) {
+        return Err(Problem::bad_request("invalid_field", "`tmax_ms` is at least 1").at("/tmax_ms"));
     }
     for (index, placement) in body.placements.iter().enumerate() {
         if !(1..=ADS_PER_PLACEMENT_MAX as u32).contains(&placement.count) {
