@@ -7,6 +7,7 @@
 //! Not here: rules and selection (`tessera-engine-core`), compiling (`rulec`), reading the journal (`tessera-analytics`).
 
 pub mod access;
+mod admission;
 mod bidding;
 pub mod budget;
 mod connections;

@@ -17,7 +17,7 @@ use tessera_wire::signal::{
     WEATHER_CONDITIONS, WEEKDAYS, version,
 };
 
-use crate::consent::{Outcome, Reason};
+use crate::consent::{Outcome, Reason, Regimes};
 use crate::experiment::Preview;
 use crate::hash::bucket;
 use crate::offer::HeldOffer;
@@ -44,6 +44,52 @@ pub struct Admitted<'a> {
 }
 
 impl<'a> Admitted<'a> {
+    /// A request of which nothing is looked at but what it asks for.
+    pub fn nothing(
+        program: &VerifiedProgram,
+        placements: &'a [PlacementRequest<'a>],
+        now_ms: i64,
+        frame: &'a mut Frame,
+    ) -> Admitted<'a> {
+        let outcome = Outcome {
+            gates: Gates::NONE,
+            mode: Mode::Contextual,
+            regimes: Regimes::NONE,
+            reason: Reason::Overloaded,
+        };
+        let unlearned = RawSignals { is_test: true, ..RawSignals::default() };
+        frame.reset(program, now_ms);
+        Admitted::granted(&unlearned, placements, &outcome, frame)
+    }
+
+    fn granted(
+        raw: &RawSignals<'a>,
+        placements: &'a [PlacementRequest<'a>],
+        outcome: &Outcome,
+        frame: &'a Frame,
+    ) -> Admitted<'a> {
+        let is_bot =
+            raw.device.is_some_and(|device| DEVICE_TYPES.get(usize::from(device.kind)) == Some(&"bot"));
+        Admitted {
+            frame,
+            placements,
+            gates: outcome.gates,
+            mode: outcome.mode,
+            reason: outcome.reason,
+            sticky_key: raw.sticky_key.filter(|_| outcome.gates.covers(Gates::STORE_ACCESS)),
+            held: if outcome.gates.covers(Gates::STORE_ACCESS.or(Gates::ADS_PERSONALIZE)) {
+                raw.held
+            } else {
+                &[]
+            },
+            subject: if outcome.gates.covers(Gates::MEASURE_ADS) { raw.subject } else { 0 },
+            features: if outcome.gates.covers(Gates::FREQUENCY_CAP) { raw.features } else { &[] },
+            standing: Standing::default(),
+            is_learnable: outcome.mode != Mode::Child && !raw.is_test && raw.preview.is_none() && !is_bot,
+            preview: raw.preview,
+        }
+    }
+
     /// The granted signals.
     pub fn frame(&self) -> &'a Frame {
         self.frame
@@ -129,25 +175,7 @@ pub fn admit<'a>(
             fill(program, SignalId(index as u16), attribute, raw, frame);
         }
     }
-    let is_bot = raw.device.is_some_and(|device| DEVICE_TYPES.get(usize::from(device.kind)) == Some(&"bot"));
-    Admitted {
-        frame,
-        placements,
-        gates: outcome.gates,
-        mode: outcome.mode,
-        reason: outcome.reason,
-        sticky_key: raw.sticky_key.filter(|_| outcome.gates.covers(Gates::STORE_ACCESS)),
-        held: if outcome.gates.covers(Gates::STORE_ACCESS.or(Gates::ADS_PERSONALIZE)) {
-            raw.held
-        } else {
-            &[]
-        },
-        subject: if outcome.gates.covers(Gates::MEASURE_ADS) { raw.subject } else { 0 },
-        features: if outcome.gates.covers(Gates::FREQUENCY_CAP) { raw.features } else { &[] },
-        standing: Standing::default(),
-        is_learnable: outcome.mode != Mode::Child && !raw.is_test && raw.preview.is_none() && !is_bot,
-        preview: raw.preview,
-    }
+    Admitted::granted(raw, placements, outcome, frame)
 }
 
 fn fill(

@@ -17,6 +17,7 @@ use tessera_rulevm::Frame;
 use tessera_wire::catalog::Catalog;
 
 use crate::access::{AccessCell, Scopes};
+use crate::admission::Waited;
 use crate::bidding::TermsCell;
 use crate::budget::WorkerFunds;
 use crate::counters::{Refusal, Shard};
@@ -140,6 +141,8 @@ pub(crate) struct Arrival<'a> {
     pub headers: &'a HeaderMap,
     /// Unix milliseconds.
     pub now_ms: i64,
+    /// How late the worker is.
+    pub waited: Waited,
     /// Randomness for this request: the decision id, and the seed unless the caller sent a request id.
     pub random: u128,
 }

@@ -19,6 +19,7 @@ use super::answer::{Answer, language_of};
 use super::context::{Arrival, Enriched, Memory, Responder, Worker, languages};
 use super::counted::Clicks;
 use super::filter::FilterBody;
+use super::late::is_late;
 use super::notes::{first_of, notes_of};
 use super::problem::Problem;
 use super::remembered::{behaviour_of, midnight_ms, remembered_cart_value};
@@ -26,6 +27,7 @@ use super::request::{self, DecideBody, FreeValues};
 use super::urls::{host_of, origin_of, path_of};
 use super::what_if;
 use crate::access::Scopes;
+use crate::counters::Shed;
 use crate::snapshot_cell::Live;
 use crate::user_store::{Change, CountKey, UserView, record};
 
@@ -56,6 +58,10 @@ impl Responder {
         if !is_logged {
             shard.unlogged();
         }
+        if summary.is_late {
+            shard.shed(Shed::House);
+        }
+        shard.waited(arrival.waited.before);
         let micros = started.elapsed().as_micros() as u64;
         shard.decision(summary.tier, summary.mode, summary.ads, summary.empty, micros);
         Ok(())
@@ -85,7 +91,11 @@ impl Responder {
         out: &mut Vec<u8>,
         emit: &mut dyn FnMut(Shown<'_>),
     ) -> Result<Summary, Problem> {
-        self.respond_to(live, arrival, &request::parse(bytes)?, memory, out, emit)
+        let body = request::parse(bytes)?;
+        if is_late(arrival, &body) {
+            return Ok(self.respond_late(live, arrival, &body, memory, out, emit));
+        }
+        self.respond_to(live, arrival, &body, memory, out, emit)
     }
 
     /// [`Self::respond`] to a body that was read. A what-if is answered and leaves no trace.
@@ -251,6 +261,13 @@ pub(super) struct Decided<'a> {
     pub(super) is_what_if: bool,
 }
 
+impl<'a> Decided<'a> {
+    /// A request that waited too long and adds to nobody's counts.
+    pub(super) fn late(answer: Answer<'a>, random: u128) -> Decided<'a> {
+        Decided { answer, random, counted_subject: 0, is_what_if: false }
+    }
+}
+
 impl Decided<'_> {
     /// The ad at `index`, for the journal, where it is called `number`.
     pub(super) fn shown(&self, index: usize, number: u16) -> Shown<'_> {
@@ -280,12 +297,17 @@ pub(super) struct Summary {
     pub(super) mode: tessera_wire::event::Mode,
     ads: usize,
     empty: usize,
+    is_late: bool,
 }
 
 impl Summary {
     fn of(decision: &Decision<'_>, mode: tessera_wire::event::Mode) -> Summary {
         let empty = decision.placements.iter().filter(|placement| placement.ads == 0).count();
-        Summary { tier: decision.tier, mode, ads: decision.ads.len(), empty }
+        Summary { tier: decision.tier, mode, ads: decision.ads.len(), empty, is_late: false }
+    }
+
+    pub(super) fn late(decision: &Decision<'_>, mode: tessera_wire::event::Mode) -> Summary {
+        Summary { is_late: true, ..Summary::of(decision, mode) }
     }
 }
 
@@ -321,14 +343,14 @@ fn text<'a>(value: &'a Option<request::Str<'a>>) -> Option<&'a str> {
 }
 
 /// All placements' sizes, one after the other.
-fn formats_of(body: &DecideBody<'_>) -> SmallVec<[(u32, u32); 4]> {
+pub(super) fn formats_of(body: &DecideBody<'_>) -> SmallVec<[(u32, u32); 4]> {
     body.placements
         .iter()
         .flat_map(|placement| placement.formats.iter().map(|format| (format.w, format.h)))
         .collect()
 }
 
-fn placements_of<'a>(
+pub(super) fn placements_of<'a>(
     body: &'a DecideBody<'a>,
     formats: &'a [(u32, u32)],
 ) -> SmallVec<[PlacementRequest<'a>; 4]> {

@@ -27,8 +27,12 @@ use super::problem::Problem;
 use super::segment;
 use super::touch::Touched;
 use crate::access::Scopes;
+use crate::admission::Pulse;
+use crate::counters::Shed;
 use crate::journal::AppendError;
-use crate::limits::{BEACON_BYTES_MAX, BODY_BYTES_MAX, SEGMENT_BODY_BYTES_MAX, SEGMENT_CALL_BYTES_MAX};
+use crate::limits::{
+    BEACON_BYTES_MAX, BODY_BYTES_MAX, SEGMENT_BODY_BYTES_MAX, SEGMENT_CALL_BYTES_MAX, WAITED_MS_MAX,
+};
 use crate::server::now_ms;
 
 type Answer = Response<Full<Bytes>>;
@@ -46,12 +50,13 @@ pub(crate) struct Handler {
     responder: Arc<Responder>,
     worker: RefCell<Worker>,
     random: RefCell<SmallRng>,
+    pulse: Rc<Pulse>,
 }
 
 impl Handler {
     pub(crate) fn new(responder: Arc<Responder>, worker: Worker) -> Handler {
         let random = RefCell::new(rand::make_rng());
-        Handler { responder, worker: RefCell::new(worker), random }
+        Handler { responder, worker: RefCell::new(worker), random, pulse: Pulse::new() }
     }
 
     pub(crate) fn connect(&self, max: u64) -> bool {
@@ -87,10 +92,15 @@ impl Handler {
             peer,
             headers: &head.headers,
             now_ms: now_ms(),
+            waited: self.pulse.waited(),
             random: self.random.borrow_mut().random(),
         };
         if let Some((scope, detail)) = needed(&head.method, path) {
             self.responder.authorize(&arrival, scope, detail)?;
+            if scope == Scopes::DECIDE && arrival.waited.before.as_millis() > u128::from(WAITED_MS_MAX) {
+                self.worker.borrow().shard.shed(Shed::Refused);
+                return Err(Problem::overloaded());
+            }
         }
         match (&head.method, path) {
             (&Method::POST, "/v1/decide") => {

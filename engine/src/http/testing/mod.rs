@@ -6,6 +6,7 @@
 mod auctions;
 mod contents;
 mod golden;
+mod late;
 mod offers;
 mod preview;
 mod properties;
@@ -25,6 +26,7 @@ use tessera_wire::token::TokenKey;
 use super::context::{Arrival, Caller, Memory, Responder};
 use super::problem::Problem;
 use crate::access::Access;
+use crate::admission::Waited;
 use crate::enrich::client_addr::{ClientAddrPolicy, HeaderChoice};
 use crate::enrich::device::DeviceClassifier;
 use crate::enrich::geo::GeoDb;
@@ -108,6 +110,7 @@ impl Shop {
             peer: request.peer,
             headers: &request.headers,
             now_ms: request.now_ms,
+            waited: Waited::default(),
             random: request.random,
         };
         let (mut answer, mut served) = (Vec::new(), Vec::new());
