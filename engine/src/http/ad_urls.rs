@@ -43,6 +43,17 @@ impl<'a> AdUrls<'a> {
         AdUrls { text, ends }
     }
 
+    /// Addresses that exist already, in the order of their kinds: impression, viewable, click, conversion.
+    pub(super) fn given(urls: [&str; 4], buffer: &'a mut Vec<u8>) -> AdUrls<'a> {
+        buffer.clear();
+        let ends = urls.map(|url| {
+            buffer.extend_from_slice(url.as_bytes());
+            buffer.len()
+        });
+        // One text after the other is text.
+        AdUrls { text: std::str::from_utf8(buffer).unwrap_or(""), ends }
+    }
+
     fn part(&self, number: usize) -> &str {
         let start = if number == 0 { 0 } else { self.ends[number - 1] };
         self.text.get(start..self.ends[number]).unwrap_or("")

@@ -192,6 +192,7 @@ impl Handler {
 
     async fn record(&self, touched: Touched) -> Result<Answer, Problem> {
         let Touched { event, remembered, kind, response, answers_anyway } = touched;
+        let Some(event) = event else { return Ok(response) };
         let events = std::iter::once(event).chain(remembered.clone().map(Event::Remembered));
         match self.append(events.collect(), &[kind], 0).await {
             Ok(()) => {

@@ -15,12 +15,16 @@ use super::counted::landing_of;
 use super::problem::Problem;
 use crate::counters::Refusal;
 
+/// Target of an impression address that counts nothing, because something else counts the impression.
+pub(super) const UNCOUNTED: &str = "-";
+
 /// A transparent 1x1 GIF.
 const PIXEL: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
 
 /// A verified touch and what to answer it with.
 pub(crate) struct Touched {
-    pub(crate) event: Event,
+    /// Absent where the address is answered and nothing happened that counts.
+    pub(crate) event: Option<Event>,
     /// What the visitor's counts are told of it, once it is written.
     pub(crate) remembered: Option<Remembered>,
     pub(crate) kind: TouchKind,
@@ -41,6 +45,10 @@ impl Responder {
         let wants_pixel = path.ends_with(".gif") || accepts_image(headers);
         let mut buffer = TokenBuffer::default();
         let token = self.verify(path.strip_suffix(".gif").unwrap_or(path), now_ms, &mut buffer)?;
+        if token.kind == TouchKind::Impression && token.target == UNCOUNTED {
+            let response = if wants_pixel { pixel() } else { empty(StatusCode::NO_CONTENT) };
+            return Ok(Touched { event: None, ..touched(&token, query, now_ms, response, false) });
+        }
         // A notice of an auction is for its own address; a click's target is for a redirect only.
         if !token.target.is_empty() && token.kind != TouchKind::Click {
             let detail = "this token is not for this address";
@@ -126,7 +134,7 @@ fn touched(
     }
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Touched {
-        event: touch_event(token, now_ms, value_micros, cur),
+        event: Some(touch_event(token, now_ms, value_micros, cur)),
         remembered: None,
         kind: token.kind,
         response,

@@ -26,7 +26,7 @@ use tessera_engine_core::limits::{ADS_PER_DECISION_MAX, ADS_PER_PLACEMENT_MAX};
 
 use self::fit::{Conditions, Lot};
 use self::request::BidRequest;
-use self::write::Writer;
+use self::write::{Offered, Writer};
 use super::context::{Arrival, Caller, Memory, Responder, Worker};
 use super::decide::{Decided, Shown, Sold, Summary};
 use super::problem::Problem;
@@ -81,10 +81,10 @@ impl Responder {
         }
         shard.auction(outcome.bids, outcome.is_test);
         outcome.losses.iter().for_each(|reason| shard.no_bid(*reason));
-        if let Some(Summary { tier, mode, .. }) = outcome.best {
+        if let Some(Summary { counted, .. }) = &outcome.best {
             let micros = started.elapsed().as_micros() as u64;
             let ads = if outcome.is_test { 0 } else { outcome.bids };
-            shard.decision(tier, mode, ads, outcome.losses.len(), micros);
+            shard.decision(counted, ads, micros);
         }
         if outcome.bids > 0 {
             return Ok(Bid::Response);
@@ -138,7 +138,11 @@ impl Responder {
         for (number, lots) in lots.chunks(IMPRESSIONS_PER_DECISION).enumerate() {
             let summary =
                 self.bid_on_lots(live, &arrival, (number, lots), memory, &mut writer, &mut outcome, emit)?;
-            outcome.best = outcome.best.take().filter(|best| best.tier <= summary.tier).or(Some(summary));
+            outcome.best = outcome
+                .best
+                .take()
+                .filter(|best| best.counted.tier <= summary.counted.tier)
+                .or(Some(summary));
         }
         writer.finish();
         Ok(outcome)
@@ -197,10 +201,10 @@ fn sell<'d>(
     let mut reason = NoBid::NoFill;
     for (place, at) in ads.enumerate() {
         let number = (first + at) as u16;
-        match writer.conditions.sale(lot, &decided.answer.decision.ads[at]) {
+        match writer.conditions.sale(lot, &decided.answer.decision.ads[at], decided.answer.languages) {
             Ok(sale) => {
                 let shown = decided.shown(at, number);
-                writer.bid(lot, &sale, &shown, live);
+                writer.bid(lot, &sale, &Offered { answer: &decided.answer, shown: &shown, live });
                 return Ok((at, (!writer.is_test()).then_some(shown)));
             }
             // The ad that was wanted most says why.

@@ -365,3 +365,37 @@ fn the_catalogs_price_goes_before_the_terms() {
     assert_eq!(price(0, "EUR"), Some(2.5), "the terms' own");
     assert_eq!(price(3_300_000, "GBP"), None, "a currency without a rate");
 }
+
+#[test]
+fn a_banner_is_the_templates_own_page_in_the_visitors_language() {
+    let shop = shop();
+    let markup = |language: &str| {
+        let request = hero("").replace(r#""ua":"#, &format!(r#""language":"{language}","ua":"#));
+        bid_of(&ask(&shop, request.as_bytes(), Caller::Trusted).unwrap())["adm"].as_str().unwrap().to_owned()
+    };
+    let (english, german) = (markup("en"), markup("de"));
+    assert!(english.contains(r#"data-campaign="autumn""#) && english.contains(r#"lang="en""#), "{english}");
+    assert!(german.contains(r#"lang="de""#), "{german}");
+    assert!(english.contains("https://ads.fernweh.example/c/"), "{english}");
+    let text = |markup: &str| {
+        markup.split("<strong>").nth(1).and_then(|rest| rest.split("</strong>").next()).unwrap().to_owned()
+    };
+    assert_ne!(text(&english), text(&german));
+}
+
+#[test]
+fn the_pixel_of_a_template_in_an_auction_counts_nothing() {
+    use tessera_wire::token::{Token, sign_into};
+    let shop = shop();
+    let address = |kind, target| {
+        let token = Token { kind, expires_at_secs: u32::MAX, decision_id: 7, ad: 0, target };
+        let mut text = Vec::new();
+        sign_into(&shop.responder.keys.token, &token, &mut text);
+        let text = String::from_utf8(text).unwrap();
+        shop.responder.touch(&text, "", &HeaderMap::new(), NOW_MS)
+    };
+    assert!(address(TouchKind::Impression, "-").unwrap().event.is_none());
+    assert!(address(TouchKind::Impression, "").unwrap().event.is_some());
+    assert!(address(TouchKind::Viewable, "-").is_err());
+    assert!(address(TouchKind::Impression, "b").is_err(), "a notice is for its own address");
+}
