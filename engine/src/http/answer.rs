@@ -181,6 +181,7 @@ impl Answer<'_> {
             json.key("share");
             json.value(|out| append_number(&ad.share, out));
         }
+        self.pricing(ad, json);
         let language = language_of(catalog, ad, self.languages);
         if let Some(locale) = language.locale() {
             json.field("locale", catalog.str(catalog.locales[locale.index()]));
@@ -195,6 +196,21 @@ impl Answer<'_> {
         Contents { answer: self, ad, template, language, urls, number }.append(json);
         append_urls(urls, json);
         self.urls.set(buffer);
+        json.close(b'}');
+    }
+
+    /// What the ad costs, where that was asked and the flight has a price.
+    fn pricing(&self, ad: &Ad, json: &mut Json<'_>) {
+        let catalog = self.snapshot.bundle().catalog();
+        let price = ad.flight.map_or(0, |flight| catalog.flights[flight.index()].cpm_micros);
+        if !self.body.options.pricing || price == 0 {
+            return;
+        }
+        json.key("pricing");
+        json.open(b'{');
+        json.number_field("price_micros", price);
+        json.field("currency", catalog.str(catalog.currency));
+        json.field("rate_type", "cpm");
         json.close(b'}');
     }
 

@@ -166,6 +166,8 @@ pub(crate) struct ConsentBody<'a> {
 pub(crate) struct OptionsBody {
     pub(crate) explain: bool,
     pub(crate) test: bool,
+    /// Say what ads cost.
+    pub(crate) pricing: bool,
     /// Assignments to look at, signed (`tessera preview`).
     pub(crate) preview_token: Option<String>,
     /// Decide as of this time: RFC 3339.
