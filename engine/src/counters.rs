@@ -4,6 +4,7 @@
 //! enums only, so the number of series is fixed.
 
 mod bidding;
+mod decisions;
 
 pub use bidding::{NoBid, Notice};
 
@@ -11,6 +12,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use smallvec::SmallVec;
+use tessera_engine_core::consent::{Reason, Regimes};
+use tessera_engine_core::decide::{CapChecks, Loss};
 use tessera_wire::event::{Mode, Tier, TouchKind};
 
 /// Upper bounds of the latency buckets, in microseconds.
@@ -93,12 +97,35 @@ pub(crate) enum Shed {
     Refused,
 }
 
+/// What the counters want to know of a decision.
+#[derive(Debug, Clone)]
+pub(crate) struct Counted {
+    pub(crate) tier: Tier,
+    pub(crate) mode: Mode,
+    pub(crate) regimes: Regimes,
+    pub(crate) reason: Reason,
+    /// Why placements stayed empty, one by one.
+    pub(crate) no_fill: SmallVec<[Loss; 4]>,
+    pub(crate) cap_checks: CapChecks,
+}
+
+/// Regimes as they are counted: the strictest that applies.
+const REGIMES: [(Regimes, &str); 4] =
+    [(Regimes::GDPR, "gdpr"), (Regimes::OPT_IN, "optin"), (Regimes::US, "us"), (Regimes::NONE, "none")];
+
+fn regime_of(regimes: Regimes) -> usize {
+    REGIMES.iter().position(|(one, _)| regimes.contains(*one)).unwrap_or(REGIMES.len() - 1)
+}
+
 /// One worker's counters.
 #[derive(Debug, Default)]
 pub struct Shard {
     tiers: [Cell; 5],
-    modes: [Cell; 4],
-    no_fill: Cell,
+    no_fill: [Cell; Loss::ALL.len()],
+    fallbacks: [Cell; Reason::ALL.len()],
+    consent: [[Cell; MODES.len()]; REGIMES.len()],
+    caps_passed: Cell,
+    caps_reached: Cell,
     served: Cell,
     unlogged: Cell,
     latency: Histogram,
@@ -116,11 +143,16 @@ pub struct Shard {
 
 impl Shard {
     /// Counts one decision.
-    pub fn decision(&self, tier: Tier, mode: Mode, ads: usize, empty_placements: usize, micros: u64) {
-        self.tiers[tier as usize].add(1);
-        self.modes[mode as usize].add(1);
+    pub(crate) fn decision(&self, of: &Counted, ads: usize, micros: u64) {
+        self.tiers[of.tier as usize].add(1);
+        self.consent[regime_of(of.regimes)][of.mode as usize].add(1);
+        if of.tier >= Tier::Fallback {
+            self.fallbacks[of.reason as usize].add(1);
+        }
         self.served.add(ads as u64);
-        self.no_fill.add(empty_placements as u64);
+        of.no_fill.iter().for_each(|loss| self.no_fill[*loss as usize].add(1));
+        self.caps_passed.add(u64::from(of.cap_checks.passed));
+        self.caps_reached.add(u64::from(of.cap_checks.reached));
         self.latency.add(micros);
     }
 
@@ -186,13 +218,8 @@ pub fn render(shards: &[Arc<Shard>], out: &mut String) {
             sum(shards, |shard| shard.tiers[index].get()),
         );
     }
-    family(out, "consent_decisions_total", "counter", "Decisions by consent mode.");
-    for (index, mode) in MODES.iter().enumerate() {
-        let name = format!("consent_decisions_total{{mode=\"{}\"}}", mode.name());
-        line(out, &name, sum(shards, |shard| shard.modes[index].get()));
-    }
+    decisions::render(shards, out);
     single(out, "decide_ads_total", "Ads in answers.", sum(shards, |shard| shard.served.get()));
-    single(out, "decide_no_fill_total", "Placements left empty.", sum(shards, |shard| shard.no_fill.get()));
     single(
         out,
         "decide_unlogged_total",
@@ -312,13 +339,27 @@ mod tests {
     #[test]
     fn shards_add_up_and_buckets_are_cumulative() {
         let shards: Vec<Arc<Shard>> = (0..2).map(|_| Arc::default()).collect();
-        shards[0].decision(Tier::Full, Mode::Full, 2, 0, 7);
-        shards[1].decision(Tier::Full, Mode::Full, 1, 1, 60_000);
+        let counted = Counted {
+            tier: Tier::Full,
+            mode: Mode::Full,
+            regimes: Regimes::GDPR,
+            reason: Reason::Granted,
+            no_fill: SmallVec::new(),
+            cap_checks: CapChecks { passed: 3, reached: 1 },
+        };
+        shards[0].decision(&counted, 2, 7);
+        let no_fill = SmallVec::from_slice(&[Loss::CapReached, Loss::CapReached]);
+        let tier = Tier::Fallback;
+        shards[1].decision(&Counted { no_fill, tier, ..counted }, 1, 60_000);
         shards[1].refusal(Refusal::TooLarge);
         let mut text = String::new();
         render(&shards, &mut text);
         for expected in [
-            "decide_requests_total{tier=\"full\"} 2",
+            "decide_requests_total{tier=\"full\"} 1",
+            "decide_no_fill_total{code=\"cap_reached\"} 2",
+            "decide_fallback_total{reason=\"granted\"} 1",
+            "consent_decisions_total{regime=\"gdpr\",outcome=\"full\"} 2",
+            "cap_checks_total{result=\"reached\"} 2",
             "decide_ads_total 3",
             "decide_duration_seconds_bucket{le=\"0.00001\"} 1",
             "decide_duration_seconds_bucket{le=\"+Inf\"} 2",
@@ -335,6 +376,15 @@ mod tests {
         }
         for touch in TouchKind::ALL {
             assert_eq!(TOUCHES[touch as usize], touch.name());
+        }
+        for (index, loss) in Loss::ALL.into_iter().enumerate() {
+            assert_eq!(loss as usize, index);
+        }
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+        }
+        for (index, mode) in MODES.into_iter().enumerate() {
+            assert_eq!(mode as usize, index);
         }
         for (index, (refusal, _)) in Refusal::ALL.iter().enumerate() {
             assert_eq!(*refusal as usize, index);

@@ -18,6 +18,7 @@ pub mod journal;
 pub mod keys;
 pub mod limits;
 mod linger;
+mod process;
 mod server;
 mod settings;
 pub mod snapshot_cell;

@@ -17,6 +17,8 @@
 //! Guarantees: total, no allocation or free after warm-up, and the same inputs give the same decision anywhere.
 //! Not here: how one placement is filled (`place`) and which combination is chosen (`select`).
 
+use std::cell::Cell;
+
 use tessera_rulevm::evaluate;
 use tessera_wire::catalog::{CreativeId, FlightId, OfferId, PlacementId, TemplateId};
 use tessera_wire::event::{Arm, ArmChoice, Exposure, Tier};
@@ -80,6 +82,33 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// Every reason, in order.
+    pub const ALL: [Loss; 23] = [
+        Loss::RuleFalse,
+        Loss::Suppressed,
+        Loss::KillSwitch,
+        Loss::OutsideSchedule,
+        Loss::SizeMismatch,
+        Loss::Filtered,
+        Loss::BelowFloor,
+        Loss::Duplicate,
+        Loss::CompetitorConflict,
+        Loss::CapReached,
+        Loss::BudgetExhausted,
+        Loss::PacedOut,
+        Loss::LowerPriority,
+        Loss::LowerScore,
+        Loss::EarlierTier,
+        Loss::NotConsented,
+        Loss::DiscountTooLarge,
+        Loss::MarginTooSmall,
+        Loss::OfferHeld,
+        Loss::Holdout,
+        Loss::UnknownSlot,
+        Loss::TooManyAds,
+        Loss::Overloaded,
+    ];
+
     /// The stable code.
     pub const fn code(self) -> &'static str {
         match self {
@@ -184,6 +213,17 @@ pub struct Decision<'s> {
     pub notes: &'s [Note],
     /// The best tier of any ad; [`Tier::Default`] when there is none.
     pub tier: Tier,
+    /// How often frequency caps were asked.
+    pub cap_checks: CapChecks,
+}
+
+/// How often frequency caps were asked, and with which result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CapChecks {
+    /// Let pass.
+    pub passed: u32,
+    /// Held something back.
+    pub reached: u32,
 }
 
 impl<'s> Decision<'s> {
@@ -204,7 +244,15 @@ pub fn decide<'s>(
 ) -> Decision<'s> {
     evaluate(snapshot.bundle().program(), admitted.frame(), &mut scratch.rules);
     let place = |number| Place::new(snapshot, admitted, number, now_ms, seed);
-    fill_all(admitted.placements().len(), scratch, |number, scratch| place(number).fill(scratch))
+    let checks = Cell::new(CapChecks::default());
+    let decision = fill_all(admitted.placements().len(), scratch, |number, scratch| {
+        let place = place(number);
+        let outcome = place.fill(scratch);
+        let (before, own) = (checks.get(), place.cap_checks.get());
+        checks.set(CapChecks { passed: before.passed + own.passed, reached: before.reached + own.reached });
+        outcome
+    });
+    Decision { cap_checks: checks.get(), ..decision }
 }
 
 /// Decides for a request that has waited too long: house ads, no rules, nothing of the visitor. `admitted` should grant
@@ -240,5 +288,6 @@ fn fill_all(
         });
     }
     let tier = scratch.ads.iter().map(|ad| ad.tier).min().unwrap_or(Tier::Default);
-    Decision { ads: &scratch.ads, placements: &scratch.outcomes, notes: &scratch.notes, tier }
+    let Scratch { ads, outcomes, notes, .. } = scratch;
+    Decision { ads, placements: outcomes, notes, tier, cap_checks: CapChecks::default() }
 }

@@ -3,6 +3,8 @@
 //! Guarantees: at most as many ads as were asked for, one per campaign; of one rule's tiers only the first matching one
 //! speaks. Cost: one scan over the placement's matching rules per class, no allocation.
 
+use std::cell::Cell;
+
 use tessera_wire::catalog::{
     Catalog, CreativeId, FieldKind, FlightId, PlacementId, Template, TemplateId, VariantShows,
 };
@@ -11,7 +13,7 @@ use tessera_wire::program::{Action, Program, Rule, RuleClass, RuleId};
 
 use crate::admit::Admitted;
 use crate::compose::Given;
-use crate::decide::{Ad, Loss};
+use crate::decide::{Ad, CapChecks, Loss};
 use crate::experiment::{Assignment, is_held_out_of_all};
 use crate::hash::draw;
 use crate::limits::ADS_PER_DECISION_MAX;
@@ -31,6 +33,8 @@ pub(crate) struct Place<'a> {
     /// Key of sticky assignments: the visitor's where identifiers may be read; without, each request is its own visitor.
     pub(crate) key: u64,
     pub(crate) is_held_out_of_all: bool,
+    /// How often frequency caps were asked here.
+    pub(crate) cap_checks: Cell<CapChecks>,
 }
 
 /// What a rule shows.
@@ -92,6 +96,7 @@ impl<'a> Place<'a> {
             seed: draw(seed, number as u64),
             key,
             is_held_out_of_all: is_held_out_of_all(snapshot.bundle(), admitted.preview(), key),
+            cap_checks: Cell::default(),
         }
     }
 }

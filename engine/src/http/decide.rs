@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use tessera_engine_core::admit::admit;
-use tessera_engine_core::consent::OwnConsent;
-use tessera_engine_core::decide::{Ad, Decision, Note, decide};
+use tessera_engine_core::admit::{Admitted, admit};
+use tessera_engine_core::consent::{OwnConsent, Regimes};
+use tessera_engine_core::decide::{Ad, Decision, Loss, Note, decide};
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::hash::sticky_key;
 use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
@@ -27,7 +27,7 @@ use super::request::{self, DecideBody, FreeValues};
 use super::urls::{host_of, origin_of, path_of};
 use super::what_if;
 use crate::access::Scopes;
-use crate::counters::Shed;
+use crate::counters::{Counted, Shed};
 use crate::snapshot_cell::Live;
 use crate::user_store::{Change, CountKey, UserView, record};
 
@@ -63,7 +63,7 @@ impl Responder {
         }
         shard.waited(arrival.waited.before);
         let micros = started.elapsed().as_micros() as u64;
-        shard.decision(summary.tier, summary.mode, summary.ads, summary.empty, micros);
+        shard.decision(&summary.counted, summary.ads, micros);
         Ok(())
     }
 
@@ -183,7 +183,7 @@ impl Responder {
             urls: &memory.urls,
         };
         let sold = take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
-        let summary = Summary::of(&decision, admitted.mode());
+        let summary = Summary::of(&decision, &admitted, outcome.regimes);
         let is_free = is_what_if || body.options.test || preview.is_some();
         memory.charge(if is_free { &Sold::Nothing } else { &sold }, live.bundle().catalog());
         Ok(summary)
@@ -293,21 +293,28 @@ pub(crate) enum Sold {
 
 /// What the counters want to know of a decision.
 pub(super) struct Summary {
-    pub(super) tier: tessera_wire::event::Tier,
-    pub(super) mode: tessera_wire::event::Mode,
+    pub(super) counted: Counted,
     ads: usize,
-    empty: usize,
     is_late: bool,
 }
 
 impl Summary {
-    fn of(decision: &Decision<'_>, mode: tessera_wire::event::Mode) -> Summary {
-        let empty = decision.placements.iter().filter(|placement| placement.ads == 0).count();
-        Summary { tier: decision.tier, mode, ads: decision.ads.len(), empty, is_late: false }
+    fn of(decision: &Decision<'_>, admitted: &Admitted<'_>, regimes: Regimes) -> Summary {
+        let empty = decision.placements.iter().filter(|placement| placement.ads == 0);
+        let counted = Counted {
+            tier: decision.tier,
+            mode: admitted.mode(),
+            regimes,
+            reason: admitted.reason(),
+            no_fill: empty.map(|placement| placement.no_fill.unwrap_or(Loss::RuleFalse)).collect(),
+            cap_checks: decision.cap_checks,
+        };
+        Summary { counted, ads: decision.ads.len(), is_late: false }
     }
 
-    pub(super) fn late(decision: &Decision<'_>, mode: tessera_wire::event::Mode) -> Summary {
-        Summary { is_late: true, ..Summary::of(decision, mode) }
+    /// Nobody looked which laws apply.
+    pub(super) fn late(decision: &Decision<'_>, admitted: &Admitted<'_>) -> Summary {
+        Summary { is_late: true, ..Summary::of(decision, admitted, Regimes::NONE) }
     }
 }
 

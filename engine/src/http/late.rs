@@ -53,6 +53,6 @@ impl Responder {
         let decided = Decided::late(answer, arrival.random);
         (0..decision.ads.len()).for_each(|number| emit(decided.shown(number, number as u16)));
         decided.answer.encode(out);
-        Summary::late(&decision, admitted.mode())
+        Summary::late(&decision, &admitted)
     }
 }
