@@ -6,7 +6,8 @@ use tessera_engine_core::standing::Standing;
 
 use super::answer::Answer;
 use super::context::{Arrival, Memory, Responder, languages};
-use super::decide::{Decided, Shown, Summary, formats_of, placements_of};
+use super::decide::{formats_of, placements_of};
+use super::decided::{Decided, Shown, Summary};
 use super::request::DecideBody;
 use crate::limits::TMAX_MS;
 use crate::snapshot_cell::Live;

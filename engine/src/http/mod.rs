@@ -15,6 +15,8 @@ mod contents;
 pub(crate) mod context;
 mod cors;
 pub(crate) mod decide;
+mod decided;
+mod decisions;
 pub(crate) mod erase;
 pub(crate) mod events;
 mod explanation;
