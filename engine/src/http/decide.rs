@@ -7,7 +7,7 @@ use tessera_engine_core::consent::OwnConsent;
 use tessera_engine_core::decide::decide;
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::hash::sticky_key;
-use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
+use tessera_engine_core::signals::{Device, LocalTime, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::standing::Standing;
 use tessera_wire::event::Remembered;
 use tessera_wire::signal::Gates;
@@ -142,11 +142,8 @@ impl Responder {
         let device = self.device(arrival, &body.device, &mut memory.devices);
         let seed = seed_of(body, arrival);
         let zones = self.zones.load();
-        memory.user.clear();
-        if subject != 0 && live.plan().reads_anything() && !is_suppressed {
-            let midnight_ms = midnight_ms(arrival.now_ms, enriched.local_time);
-            self.users.read(subject, live.plan(), arrival.now_ms, midnight_ms, &mut memory.user);
-        }
+        let known = if is_suppressed { 0 } else { subject };
+        self.recall(live, known, (arrival.now_ms, enriched.local_time), &mut memory.user);
         let raw = RawSignals {
             subject,
             zone_offsets: &zones,
@@ -188,6 +185,20 @@ impl Responder {
         let is_free = is_what_if || body.options.test || preview.is_some();
         memory.charge(if is_free { &Sold::Nothing } else { &sold }, live.bundle().catalog());
         Ok(summary)
+    }
+
+    /// Copies what the bundle reads of a visitor; nothing when the subject is 0.
+    fn recall(
+        &self,
+        live: &Live,
+        subject: u128,
+        (now_ms, local): (i64, Option<LocalTime>),
+        into: &mut UserView,
+    ) {
+        into.clear();
+        if subject != 0 && live.plan().reads_anything() {
+            self.users.read(subject, live.plan(), now_ms, midnight_ms(now_ms, local), into);
+        }
     }
 
     fn authorize_explain(&self, arrival: &Arrival<'_>) -> Result<(), Problem> {

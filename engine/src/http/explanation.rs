@@ -90,6 +90,9 @@ impl Serialize for CandidateAnswer<'_> {
         }
         serialize_outcome(&mut map, self.0.lost, "served")?;
         map.serialize_entry("rule_path", &steps(&self.0.path))?;
+        if !self.0.would_match_if.is_empty() {
+            map.serialize_entry("would_win_if", &steps(&self.0.would_match_if))?;
+        }
         map.end()
     }
 }
