@@ -74,6 +74,7 @@ impl Engine {
         let state = AdminState {
             snapshots: Arc::clone(&responder.snapshots),
             geography: Arc::clone(&responder.geography),
+            weather: Arc::clone(&responder.weather),
             shards: Arc::clone(&shards),
             journal: journal.counters(),
             watch: watch_state,
@@ -156,6 +157,7 @@ fn cells(settings: &EngineSettings, snapshots: SnapshotCell, keys: &Keys, access
         snapshots: Arc::new(snapshots),
         geography: Arc::default(),
         zones: Arc::default(),
+        weather: Arc::default(),
         terms: Arc::default(),
         access,
         keys: keys.clone(),
@@ -166,11 +168,12 @@ fn cells(settings: &EngineSettings, snapshots: SnapshotCell, keys: &Keys, access
 fn responder(settings: EngineSettings, cells: Cells, users: Arc<UserStore>) -> Result<Responder, StartError> {
     let devices =
         DeviceClassifier::new().map_err(|error| StartError::System(std::io::Error::other(error)))?;
-    let Cells { snapshots, geography, zones, terms, access, keys, .. } = cells;
+    let Cells { snapshots, geography, zones, weather, terms, access, keys, .. } = cells;
     Ok(Responder {
         snapshots,
         geography,
         zones,
+        weather,
         users,
         devices,
         client_addresses: settings.client_addresses,

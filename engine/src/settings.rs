@@ -24,6 +24,8 @@ pub struct Files {
     pub access: PathBuf,
     /// Kill switches.
     pub switches: PathBuf,
+    /// The weather by place; without the file it is unknown.
+    pub weather: PathBuf,
 }
 
 /// Whose pages may call the data port from a browser.

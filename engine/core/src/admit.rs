@@ -13,8 +13,8 @@ use tessera_rulevm::{Frame, VerifiedProgram};
 use tessera_wire::event::Mode;
 use tessera_wire::program::{Attribute, BucketKey, Origin, SignalId};
 use tessera_wire::signal::{
-    Builtin, DAYPARTS, DEVICE_BROWSERS, DEVICE_OSES, DEVICE_TYPES, Gates, Kind, NUMBER_SCALE, WEEKDAYS,
-    version,
+    Builtin, DAYPARTS, DEVICE_BROWSERS, DEVICE_OSES, DEVICE_TYPES, Gates, Kind, NUMBER_SCALE,
+    WEATHER_CONDITIONS, WEEKDAYS, version,
 };
 
 use crate::consent::{Outcome, Reason, Regimes};
@@ -256,6 +256,8 @@ fn fill_builtin(
             Some(product) => Some(product),
             None => return fill_value(program, signal, attribute, find(raw.traits, &attribute.name), frame),
         },
+        Builtin::WeatherCondition => raw.weather.condition.and_then(|word| code(&WEATHER_CONDITIONS, word)),
+        Builtin::WeatherTemperature => return fill_integer(signal, raw.weather.temperature, frame),
         Builtin::Now => return frame.set_integer(signal, frame.now_ms()),
         Builtin::MinuteOfWeek => {
             return fill_integer(signal, raw.local_time.map(|time| scaled(time.minute_of_week())), frame);

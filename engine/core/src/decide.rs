@@ -5,6 +5,9 @@
 //! first matching one speaks. Rules marked `fallback` are asked only when no other rule filled the placement, then the
 //! placement's house ad, then there is no fill, with a reason.
 //!
+//! Where flights of the catalog have classes, priorities or weights, rules of equal priority speak together and their
+//! candidates are ranked by those (`rank`).
+//!
 //! Rules reached before the placement is full add their pins, tags and arms of splits, and a bandit named by a rule puts
 //! one of its arms in its own place (`compose`).
 //!
@@ -140,6 +143,8 @@ pub struct Ad {
     pub tier: Tier,
     /// Probability of this combination, given the arm.
     pub propensity: f32,
+    /// Probability of this candidate among its equals, by the weights of their flights; 1 where nothing was drawn.
+    pub share: f32,
     /// Values of the template's context fields.
     pub context: Context,
 }

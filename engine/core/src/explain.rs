@@ -310,7 +310,11 @@ impl Context<'_> {
         Some(match outcome.no_fill {
             Some(whole @ (Loss::Suppressed | Loss::TooManyAds)) => whole,
             Some(other) => beside().unwrap_or(other),
-            None => beside().unwrap_or(Loss::LowerPriority),
+            None => beside().unwrap_or_else(|| {
+                let flight = place.eligible(candidate, rule.class, before).ok();
+                let is_drawn = flight.is_some_and(|flight| place.lost_a_draw(flight, rule.priority, ads));
+                if is_drawn { Loss::LowerScore } else { Loss::LowerPriority }
+            }),
         })
     }
 

@@ -29,6 +29,7 @@ pub mod model;
 pub mod offer;
 pub mod pacing;
 mod place;
+mod rank;
 pub mod render;
 pub mod scratch;
 mod select;

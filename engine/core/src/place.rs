@@ -34,7 +34,7 @@ pub(crate) struct Place<'a> {
 }
 
 /// What a rule shows.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate {
     /// Index of the `show` among the program's actions.
     pub(crate) action: u32,
@@ -54,10 +54,24 @@ pub(crate) struct Shown {
 }
 
 /// What is the same for all rules of a placement.
-struct Walk {
+pub(crate) struct Walk {
     placement: PlacementId,
     offer: Option<Given>,
-    first_note: usize,
+    pub(crate) first_note: usize,
+}
+
+/// A candidate that is shown: by the arm that chose it, under a flight, with its share among equals.
+pub(crate) struct Won {
+    pub(crate) candidate: Candidate,
+    pub(crate) choice: Option<ArmChoice>,
+    pub(crate) flight: FlightId,
+    pub(crate) share: f32,
+}
+
+impl Walk {
+    pub(crate) fn placement(&self) -> PlacementId {
+        self.placement
+    }
 }
 
 impl<'a> Place<'a> {
@@ -130,6 +144,9 @@ impl Place<'_> {
         wants_fallback: bool,
         scratch: &mut Scratch,
     ) -> Result<Option<Loss>, Loss> {
+        if self.snapshot.bundle().has_ranks() {
+            return self.fill_by_rank(walk, wants_fallback, scratch);
+        }
         let wanted = scratch.ads.len() + usize::from(self.request.count.max(1));
         let first_ad = scratch.ads.len();
         let mut loss = None;
@@ -156,14 +173,17 @@ impl Place<'_> {
                     Ok(_) if scratch.ads.len() == ADS_PER_DECISION_MAX => {
                         return self.full(first_ad, scratch);
                     }
-                    Ok(flight) => self.push(walk, (candidate, effect.choice), flight, rule, scratch),
+                    Ok(flight) => {
+                        let won = Won { candidate, choice: effect.choice, flight, share: 1.0 };
+                        self.push(walk, won, rule, scratch);
+                    }
                 }
             }
         }
         Ok(loss)
     }
 
-    fn full(&self, first_ad: usize, scratch: &Scratch) -> Result<Option<Loss>, Loss> {
+    pub(crate) fn full(&self, first_ad: usize, scratch: &Scratch) -> Result<Option<Loss>, Loss> {
         if scratch.ads.len() == first_ad { Err(Loss::TooManyAds) } else { Ok(None) }
     }
 
@@ -225,14 +245,8 @@ impl Place<'_> {
         self.shown(candidate, class).ok()?.exposure
     }
 
-    fn push(
-        &self,
-        walk: &Walk,
-        (candidate, shown_by): (Candidate, Option<ArmChoice>),
-        flight: FlightId,
-        rule: &Rule,
-        scratch: &mut Scratch,
-    ) {
+    pub(crate) fn push(&self, walk: &Walk, won: Won, rule: &Rule, scratch: &mut Scratch) {
+        let Won { candidate, choice: shown_by, flight, share } = won;
         // Who is to see nothing was not eligible.
         let Ok(shown) = self.shown(candidate, rule.class) else { return };
         let Shown { template, creative, is_held_out, is_replaced, exposure } = shown;
@@ -270,6 +284,7 @@ impl Place<'_> {
             arm,
             tier: tier_of(rule.class, self.admitted.mode()),
             propensity: choice.propensity,
+            share,
             context,
         });
     }
@@ -306,6 +321,7 @@ impl Place<'_> {
             arm: Arm::House,
             tier: Tier::Default,
             propensity: 1.0,
+            share: 1.0,
             context,
         });
         Ok(())

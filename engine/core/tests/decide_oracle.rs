@@ -277,6 +277,7 @@ fn found(case: &Case, decision: &Decision<'_>) -> Expected {
         offer_at_ms: ad.offer_at_ms,
         rule: ad.rule,
         priority: ad.priority,
+        share: ad.share,
         arm: ad.arm,
         tier: ad.tier,
         context: ad.context,
@@ -351,6 +352,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
                     usize::from(ad.offer.is_some() && ad.offer_at_ms < NOW_MS);
                 *seen.entry("exposures").or_default() += usize::from(ad.exposure.is_some());
                 *seen.entry("holdouts").or_default() += usize::from(ad.arm == Arm::Holdout);
+                *seen.entry("drawn").or_default() += usize::from(ad.share < 1.0);
                 *seen.entry("pins").or_default() += pins.iter().flatten().count();
             }
             *seen.entry("tags").or_default() += decision.notes.len();
@@ -359,7 +361,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
             }
         }
     }
-    for composed in ["choices", "pins", "tags", "exposures", "holdouts", "held"] {
+    for composed in ["choices", "pins", "tags", "exposures", "holdouts", "held", "drawn"] {
         assert!(seen[composed] > 300, "{composed}: {seen:?}");
     }
     for code in [
@@ -442,6 +444,7 @@ fn a_full_decision_says_so_where_a_house_ad_would_have_stood() {
 #[test]
 fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
     let (mut frame, mut scratch) = memory(&Case::new(0).snapshot);
+    let mut drawn = 0;
     for number in 0..WORLDS / 2 {
         let case = Case::new(number);
         let catalog = case.snapshot.bundle().catalog();
@@ -460,6 +463,11 @@ fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
                 served.sort();
                 told.sort();
                 assert_eq!(told, served, "world {number}, visitor {visitor}: {explained:?}");
+                drawn += explained
+                    .candidates
+                    .iter()
+                    .filter(|one| one.lost == Some(Loss::LowerScore) && ads.iter().any(|ad| ad.share < 1.0))
+                    .count();
                 let phases: Vec<_> =
                     explained.phases.iter().map(|phase| (phase.entered, phase.left)).collect();
                 assert!(
@@ -479,6 +487,7 @@ fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
             }
         }
     }
+    assert!(drawn > 20, "{drawn} lost a draw");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::budget::Books;
 use crate::counters::{Shard, family, line, render, single};
 use crate::decision_log::DecisionLog;
 use crate::enrich::geo_cell::GeoCell;
+use crate::enrich::weather::WeatherTableCell;
 use crate::journal::JournalCounters;
 use crate::server::now_ms;
 use crate::snapshot_cell::SnapshotCell;
@@ -27,6 +28,7 @@ pub(crate) struct AdminState {
     pub(crate) shards: Arc<[Arc<Shard>]>,
     pub(crate) journal: Arc<JournalCounters>,
     pub(crate) geography: Arc<GeoCell>,
+    pub(crate) weather: Arc<WeatherTableCell>,
     pub(crate) watch: Arc<WatchState>,
     pub(crate) users: Arc<UserStore>,
     pub(crate) decisions: Arc<DecisionLog>,
@@ -124,6 +126,7 @@ impl AdminState {
         self.users.render(&mut out);
         self.decisions.render(&mut out);
         self.books.render(&mut out);
+        self.weather.render(&mut out, now_ms());
         (self.more)(&mut out);
         out
     }

@@ -29,6 +29,7 @@ use crate::enrich::geo_cell::{GeoCell, Geography};
 use crate::enrich::language::{Language, Ranges, from_accept_language, ranges};
 use crate::enrich::limits::LANGUAGE_BYTES_MAX;
 use crate::enrich::prefix;
+use crate::enrich::weather::WeatherTableCell;
 use crate::enrich::zone_cell::ZoneCell;
 use crate::journal::WorkerJournal;
 use crate::keys::Keys;
@@ -48,6 +49,8 @@ pub(crate) struct Responder {
     pub geography: Arc<GeoCell>,
     /// Offsets of the zones that rules name.
     pub zones: Arc<ZoneCell>,
+    /// The weather by place.
+    pub weather: Arc<WeatherTableCell>,
     /// What is remembered of visitors.
     pub users: Arc<UserStore>,
     /// The device classifier.

@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 use super::answer::Answer;
 use super::context::{Arrival, Enriched, Memory, Responder, Worker, languages};
+use super::counted::Clicks;
 use super::decided::{Decided, Shown, Sold, Summary};
 use super::filter::FilterBody;
 use super::late::is_late;
@@ -152,7 +153,7 @@ impl Responder {
             behaviour: behaviour_of(&memory.user, arrival.now_ms),
             held: &memory.user.held,
             preview: preview.as_ref(),
-            ..self.raw_signals(body, &enriched, device, &context, &memory.user)
+            ..self.raw_signals(body, &enriched, device, (&context, &memory.user), arrival.now_ms)
         };
         let (program, funds) = (live.bundle().program(), memory.funds.all());
         let standing = Standing { funds, switches: Some(live.switches()) };
@@ -173,6 +174,7 @@ impl Responder {
             explanation: explanation.as_ref(),
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
+            clicks: Clicks { plan: live.plan(), subject: counted_subject },
             languages: &languages(arrival, &body.device),
             urls: &memory.urls,
         };
@@ -212,14 +214,17 @@ impl Responder {
         body: &'a DecideBody<'a>,
         enriched: &'a Enriched<'a>,
         device: Option<Device>,
-        context: &'a FreeValues<'a>,
-        user: &'a UserView,
+        (context, user): (&'a FreeValues<'a>, &'a UserView),
+        now_ms: i64,
     ) -> RawSignals<'a> {
         let identity = identity_of(body);
         let cart = body.session.cart.as_ref();
+        let country = text(&body.geo.country).or(enriched.country);
+        let region = text(&body.geo.region).or(enriched.region);
         RawSignals {
-            country: text(&body.geo.country).or(enriched.country),
-            region: text(&body.geo.region).or(enriched.region),
+            country,
+            region,
+            weather: self.weather.load().at(country, region, now_ms),
             city: text(&body.geo.city).or(enriched.city),
             local_time: enriched.local_time,
             device,

@@ -6,6 +6,7 @@ use tessera_engine_core::standing::Standing;
 
 use super::answer::Answer;
 use super::context::{Arrival, Memory, Responder, languages};
+use super::counted::Clicks;
 use super::decide::{formats_of, placements_of};
 use super::decided::{Decided, Shown, Summary};
 use super::request::DecideBody;
@@ -46,6 +47,7 @@ impl Responder {
             explanation: None,
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
+            clicks: Clicks { plan: live.plan(), subject: 0 },
             languages: &languages,
             urls: &memory.urls,
         };

@@ -14,6 +14,7 @@ mod body;
 mod contents;
 pub(crate) mod context;
 mod cors;
+mod counted;
 pub(crate) mod decide;
 mod decided;
 mod decisions;

@@ -196,9 +196,13 @@ impl Handler {
     }
 
     async fn record(&self, touched: Touched) -> Result<Answer, Problem> {
-        let Touched { event, kind, response, answers_anyway } = touched;
-        match self.append(Box::new([event]), &[kind], 0).await {
-            Ok(()) => Ok(response),
+        let Touched { event, remembered, kind, response, answers_anyway } = touched;
+        let events = std::iter::once(event).chain(remembered.clone().map(Event::Remembered));
+        match self.append(events.collect(), &[kind], 0).await {
+            Ok(()) => {
+                self.responder.remember(remembered.as_slice());
+                Ok(response)
+            }
             Err(_) if answers_anyway => Ok(response),
             Err(error) => Err(Problem::journal(error)),
         }

@@ -7,10 +7,11 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
-use tessera_wire::event::{Event, Touch, TouchKind};
+use tessera_wire::event::{Event, Remembered, Touch, TouchKind};
 use tessera_wire::token::{Token, TokenBuffer, TokenError, verify};
 
 use super::context::Responder;
+use super::counted::landing_of;
 use super::problem::Problem;
 use crate::counters::Refusal;
 
@@ -20,6 +21,8 @@ const PIXEL: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xf
 /// A verified touch and what to answer it with.
 pub(crate) struct Touched {
     pub(crate) event: Event,
+    /// What the visitor's counts are told of it, once it is written.
+    pub(crate) remembered: Option<Remembered>,
     pub(crate) kind: TouchKind,
     pub(crate) response: Response<Full<Bytes>>,
     /// Is the answer sent even when the event cannot be written?
@@ -44,24 +47,27 @@ impl Responder {
             return Err(Problem::new(StatusCode::BAD_REQUEST, Refusal::BadToken, "not_a_touch", detail));
         }
         let response = if wants_pixel { pixel() } else { empty(StatusCode::NO_CONTENT) };
-        Ok(touched(&token, query, now_ms, response, false))
+        let remembered = self.counted_click(&token, now_ms);
+        Ok(Touched { remembered, ..touched(&token, query, now_ms, response, false) })
     }
 
     /// Reads a `/c/` request: only a click token redirects, and only to its signed target.
     pub(crate) fn click(&self, path: &str, query: &str, now_ms: i64) -> Result<Touched, Problem> {
         let mut buffer = TokenBuffer::default();
         let token = self.verify(path, now_ms, &mut buffer)?;
-        let location = HeaderValue::from_str(token.target).ok().filter(|_| !token.target.is_empty());
+        let location = HeaderValue::from_str(landing_of(&token)).ok().filter(|_| !token.target.is_empty());
         let Some(location) = location.filter(|_| token.kind == TouchKind::Click) else {
             let detail = "this token is not a click token";
             return Err(Problem::new(StatusCode::BAD_REQUEST, Refusal::BadToken, "not_a_click", detail));
         };
+        let remembered = self.counted_click(&token, now_ms);
         if query_values(query).any(|(name, _)| name == "noredirect") {
-            return Ok(touched(&token, query, now_ms, empty(StatusCode::NO_CONTENT), false));
+            let touched = touched(&token, query, now_ms, empty(StatusCode::NO_CONTENT), false);
+            return Ok(Touched { remembered, ..touched });
         }
         let mut response = empty(StatusCode::FOUND);
         response.headers_mut().insert(LOCATION, location);
-        Ok(touched(&token, query, now_ms, response, true))
+        Ok(Touched { remembered, ..touched(&token, query, now_ms, response, true) })
     }
 
     /// Verifies a token's text.
@@ -121,6 +127,7 @@ fn touched(
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Touched {
         event: touch_event(token, now_ms, value_micros, cur),
+        remembered: None,
         kind: token.kind,
         response,
         answers_anyway,

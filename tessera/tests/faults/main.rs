@@ -28,3 +28,4 @@ mod rude_clients;
 mod segment;
 mod start;
 mod visitors;
+mod weather;

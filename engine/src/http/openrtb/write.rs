@@ -6,6 +6,7 @@ use tessera_wire::token::{Token, sign_into};
 
 use super::super::answer::append_hex;
 use super::super::context::Responder;
+use super::super::counted::Clicks;
 use super::super::decided::Shown;
 use super::super::json::Json;
 use super::banner;
@@ -99,7 +100,7 @@ impl<'w, 'a, 'o> Writer<'w, 'a, 'o> {
         if !self.is_test() {
             self.notices(shown, live);
         }
-        self.markup(lot, sale, number);
+        self.markup(lot, sale, (shown, live));
         self.json.close(b'}');
     }
 
@@ -175,13 +176,20 @@ impl<'w, 'a, 'o> Writer<'w, 'a, 'o> {
     }
 
     /// A test's link goes straight to the page, so that nothing is counted.
-    fn markup(&mut self, lot: &Lot<'_>, sale: &Sale<'_>, ad: u16) {
+    fn markup(&mut self, lot: &Lot<'_>, sale: &Sale<'_>, (shown, live): (&Shown<'_>, &Live)) {
+        let ad = shown.served.ad;
         let catalog = self.conditions.catalog;
         let landing = catalog.str(sale.campaign.landing_url);
         let public_url = &self.responder.public_url;
         let click = match self.is_test() {
             true => landing.to_owned(),
-            false => format!("{public_url}/c/{}", self.token(TouchKind::Click, ad, landing)),
+            false => {
+                let clicks = Clicks { plan: live.plan(), subject: shown.counted_subject };
+                let of = (self.decision_id, ad);
+                let counted = clicks.target(self.responder, (catalog, shown.ad), of, landing);
+                let target = counted.as_deref().unwrap_or(landing);
+                format!("{public_url}/c/{}", self.token(TouchKind::Click, ad, target))
+            }
         };
         let mut markup = String::with_capacity(1_024);
         match &lot.layout {

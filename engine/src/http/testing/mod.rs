@@ -82,6 +82,7 @@ impl Shop {
             users: Arc::clone(&users),
             geography: Arc::new(geography),
             zones: Arc::default(),
+            weather: Arc::default(),
             devices: DeviceClassifier::new().unwrap(),
             client_addresses: ClientAddrPolicy {
                 trusted: vec!["10.0.0.0/8".parse().unwrap()],
