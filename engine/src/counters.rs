@@ -226,28 +226,7 @@ pub fn render(shards: &[Arc<Shard>], out: &mut String) {
         "Ads served but not queued.",
         sum(shards, |shard| shard.unlogged.get()),
     );
-    histogram(
-        out,
-        ("decide_duration_seconds", "Time from a read request to its encoded answer."),
-        shards,
-        |shard| &shard.latency,
-    );
-    histogram(
-        out,
-        ("decide_queue_seconds", "How long requests waited at most before a worker came to them."),
-        shards,
-        |shard| &shard.waited,
-    );
-    family(
-        out,
-        "decide_shed_total",
-        "counter",
-        "Requests that waited too long for a decision, by what they got.",
-    );
-    for (index, name) in ["house", "refused"].into_iter().enumerate() {
-        let count = sum(shards, |shard| shard.shed[index].get());
-        line(out, &format!("decide_shed_total{{answer=\"{name}\"}}"), count);
-    }
+    render_waiting(shards, out);
     family(out, "events_ingested_total", "counter", "Events written to the journal by type.");
     for (index, touch) in TOUCHES.iter().enumerate() {
         line(
@@ -275,6 +254,31 @@ pub fn render(shards: &[Arc<Shard>], out: &mut String) {
     line(out, "http_connections", sum(shards, |shard| shard.connections.load(Ordering::Relaxed)));
     let refused = sum(shards, |shard| shard.connections_refused.get());
     single(out, "http_connections_refused_total", "Connections closed because there were too many.", refused);
+}
+
+fn render_waiting(shards: &[Arc<Shard>], out: &mut String) {
+    histogram(
+        out,
+        ("decide_duration_seconds", "Time from a read request to its encoded answer."),
+        shards,
+        |shard| &shard.latency,
+    );
+    histogram(
+        out,
+        ("decide_queue_seconds", "How long requests waited at most before a worker came to them."),
+        shards,
+        |shard| &shard.waited,
+    );
+    family(
+        out,
+        "decide_shed_total",
+        "counter",
+        "Requests that waited too long for a decision, by what they got.",
+    );
+    for (index, name) in ["house", "refused"].into_iter().enumerate() {
+        let count = sum(shards, |shard| shard.shed[index].get());
+        line(out, &format!("decide_shed_total{{answer=\"{name}\"}}"), count);
+    }
 }
 
 /// Times in the buckets of [`LATENCY_BOUNDS_US`].

@@ -12,6 +12,7 @@ mod bidding;
 pub mod budget;
 mod connections;
 pub mod counters;
+mod decision_log;
 pub mod enrich;
 mod http;
 pub mod journal;

@@ -1,6 +1,6 @@
 //! The gate between what the edge collected and what may be used.
 //!
-//! [`admit`] is the only constructor of [`Admitted`], so no rule, model or event can read a signal whose gates are not
+//! [`admit`] is the only constructor of [`Admitted`] (what it made can be kept: [`crate::inputs`]), so no rule, model or event can read a signal whose gates are not
 //! open: an ungranted signal is simply never written into the frame, and therefore unknown to rules, also under `not`.
 //! Contextual signals always pass. Absent consent is never an error.
 //!
@@ -28,19 +28,19 @@ use crate::standing::Standing;
 #[derive(Debug)]
 pub struct Admitted<'a> {
     // INVARIANT: `frame` holds no signal whose attribute's gates are not covered by `gates`.
-    frame: &'a Frame,
-    placements: &'a [PlacementRequest<'a>],
-    gates: Gates,
-    mode: Mode,
-    reason: Reason,
-    sticky_key: Option<u64>,
-    held: &'a [HeldOffer],
-    subject: u128,
-    is_learnable: bool,
+    pub(crate) frame: &'a Frame,
+    pub(crate) placements: &'a [PlacementRequest<'a>],
+    pub(crate) gates: Gates,
+    pub(crate) mode: Mode,
+    pub(crate) reason: Reason,
+    pub(crate) sticky_key: Option<u64>,
+    pub(crate) held: &'a [HeldOffer],
+    pub(crate) subject: u128,
+    pub(crate) is_learnable: bool,
     // INVARIANT: empty unless counting the visitor's impressions is allowed.
-    features: &'a [Option<u32>],
-    standing: Standing<'a>,
-    preview: Option<&'a Preview>,
+    pub(crate) features: &'a [Option<u32>],
+    pub(crate) standing: Standing<'a>,
+    pub(crate) preview: Option<&'a Preview>,
 }
 
 impl<'a> Admitted<'a> {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::budget::Books;
 use crate::counters::{Shard, family, line, render, single};
+use crate::decision_log::DecisionLog;
 use crate::enrich::geo_cell::GeoCell;
 use crate::enrich::weather::WeatherTableCell;
 use crate::journal::JournalCounters;
@@ -31,6 +32,7 @@ pub(crate) struct AdminState {
     pub(crate) weather: Arc<WeatherTableCell>,
     pub(crate) watch: Arc<WatchState>,
     pub(crate) users: Arc<UserStore>,
+    pub(crate) decisions: Arc<DecisionLog>,
     pub(crate) books: Arc<Books>,
     pub(crate) more: Arc<dyn Fn(&mut String) + Send + Sync>,
 }
@@ -123,6 +125,7 @@ impl AdminState {
         self.render_journal(&mut out);
         self.watch.render(&mut out);
         self.users.render(&mut out);
+        self.decisions.render(&mut out);
         self.books.render(&mut out);
         if let Some(geography) = self.geography.load().as_ref() {
             family(&mut out, "geoip_db_age_seconds", "gauge", "Time since the location database was built.");

@@ -21,6 +21,7 @@ use crate::admission::Waited;
 use crate::bidding::TermsCell;
 use crate::budget::WorkerFunds;
 use crate::counters::{Refusal, Shard};
+use crate::decision_log::{Allowance, DecisionLog};
 use crate::enrich::client_addr::{ClientAddrPolicy, truncate};
 use crate::enrich::device::{ClientHints, DeviceClassifier};
 use crate::enrich::device_cache::DeviceCache;
@@ -36,7 +37,7 @@ use crate::settings::Origins;
 use crate::snapshot_cell::SnapshotCell;
 use crate::user_store::{UserStore, UserView};
 
-use super::decide::Sold;
+use super::decided::Sold;
 use super::problem::Problem;
 use super::request::{ConsentBody, DeviceBody};
 
@@ -70,6 +71,8 @@ pub(crate) struct Responder {
     pub access: Arc<AccessCell>,
     /// Whose pages may ask.
     pub origins: Origins,
+    /// Recent decisions.
+    pub decisions: Arc<DecisionLog>,
 }
 
 /// What one worker owns.
@@ -88,6 +91,8 @@ pub(crate) struct Memory {
     /// Addresses of one ad.
     pub(crate) urls: Cell<Vec<u8>>,
     pub(crate) funds: WorkerFunds,
+    /// How many decisions may still be kept for explanation.
+    pub(crate) allowance: Allowance,
 }
 
 impl Memory {
@@ -100,6 +105,7 @@ impl Memory {
             user: UserView::default(),
             urls: Cell::default(),
             funds: WorkerFunds::default(),
+            allowance: Allowance::default(),
         }
     }
 

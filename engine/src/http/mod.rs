@@ -16,6 +16,8 @@ pub(crate) mod context;
 mod cors;
 mod counted;
 pub(crate) mod decide;
+mod decided;
+mod decisions;
 pub(crate) mod erase;
 pub(crate) mod events;
 mod explanation;

@@ -132,6 +132,11 @@ impl Handler {
                 let bytes = body::read(body).await?;
                 self.erase(&arrival, &bytes).await
             }
+            (&Method::GET, _) if decision_of(path).is_some() => {
+                let mut out = Vec::with_capacity(ANSWER_BYTES);
+                self.responder.explain_decision(&arrival, decision_of(path).unwrap_or(""), &mut out)?;
+                Ok(json(StatusCode::OK, out))
+            }
             (&Method::GET | &Method::POST, _) if path.starts_with("/e/") => {
                 self.record(self.responder.touch(&path[3..], query, arrival.headers, arrival.now_ms)?).await
             }
@@ -248,6 +253,7 @@ impl Handler {
         let erasure = self.responder.erase(arrival, bytes)?;
         // Forgotten at once; the journal only makes it last.
         self.responder.remember(&erasure.records);
+        erasure.records.iter().for_each(|record| self.responder.decisions.forget(record.subject));
         self.append(erasure.events(), &[], 0).await.map_err(Problem::journal)?;
         Ok(json(StatusCode::OK, serde_json::to_vec(&erasure.answer).unwrap_or_default()))
     }
@@ -315,6 +321,11 @@ fn needed(method: &Method, path: &str) -> Option<(Scopes, &'static str)> {
         path if segment_type(path).is_some() => Some((Scopes::INGEST, "this needs a key of scope `ingest`")),
         _ => None,
     }
+}
+
+/// The decision whose explanation an address asks for.
+fn decision_of(path: &str) -> Option<&str> {
+    path.strip_prefix("/v1/decisions/")?.strip_suffix("/explain")
 }
 
 /// The type of call that an address of Segment's protocol names, none for a batch; `None` for other addresses.

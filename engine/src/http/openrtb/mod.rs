@@ -28,7 +28,7 @@ use self::fit::{Conditions, Lot};
 use self::request::BidRequest;
 use self::write::{Offered, Writer};
 use super::context::{Arrival, Caller, Memory, Responder, Worker};
-use super::decide::{Decided, Shown, Sold, Summary};
+use super::decided::{Decided, Shown, Sold, Summary};
 use super::problem::Problem;
 use super::request::{FormatBody, PlacementBody};
 use crate::admission::Waited;

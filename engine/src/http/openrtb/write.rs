@@ -10,7 +10,7 @@ use super::super::answer::{Answer, append_hex, language_of};
 use super::super::contents::Contents;
 use super::super::context::Responder;
 use super::super::counted::Clicks;
-use super::super::decide::Shown;
+use super::super::decided::Shown;
 use super::super::json::Json;
 use super::super::touch::UNCOUNTED;
 use super::banner;

@@ -57,7 +57,7 @@ fn ask(shop: &Shop, bytes: &[u8], caller: Caller) -> Result<Answered, Problem> {
     };
     let (mut out, mut served) = (Vec::new(), Vec::new());
     let memory = &mut Memory::new(&shop.unlearned);
-    let mut emit = |shown: super::super::decide::Shown<'_>| served.push(shown.served);
+    let mut emit = |shown: super::super::decided::Shown<'_>| served.push(shown.served);
     let outcome = shop.responder.bid_on(&shop.unlearned, &arrival, bytes, memory, &mut out, &mut emit)?;
     assert_eq!(outcome.bids > 0, !out.is_empty(), "a response is written exactly when there is a bid");
     let response = (!out.is_empty()).then(|| serde_json::from_slice(&out).unwrap());

@@ -5,6 +5,7 @@
 
 mod auctions;
 mod contents;
+mod decisions;
 mod golden;
 mod late;
 mod offers;
@@ -27,6 +28,7 @@ use super::context::{Arrival, Caller, Memory, Responder};
 use super::problem::Problem;
 use crate::access::Access;
 use crate::admission::Waited;
+use crate::decision_log::DecisionLog;
 use crate::enrich::client_addr::{ClientAddrPolicy, HeaderChoice};
 use crate::enrich::device::DeviceClassifier;
 use crate::enrich::geo::GeoDb;
@@ -90,6 +92,7 @@ impl Shop {
             keys: keys.clone(),
             public_url: "https://ads.fernweh.example".into(),
             token_ttl_secs: 86_400,
+            decisions: Arc::new(DecisionLog::new(1 << 20)),
             terms: Arc::default(),
             access: Access::open(&keys).shared(),
             origins: Origins::Any,

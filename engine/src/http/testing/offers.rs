@@ -25,7 +25,7 @@ fn ask(shop: &Shop, body: &str, at_ms: i64, memory: &mut Memory) -> Value {
         scopes: shop.responder.scopes(&headers, ""),
     };
     let (live, mut answer) = (&shop.unlearned, Vec::new());
-    let emit = &mut |shown: super::super::decide::Shown<'_>| {
+    let emit = &mut |shown: super::super::decided::Shown<'_>| {
         shop.responder.count_impression(live, &shown);
     };
     shop.responder
