@@ -162,8 +162,8 @@ impl Responder {
         let explanation =
             body.options.explain.then(|| explain(live, &admitted, arrival.now_ms, seed, &mut memory.scratch));
         let decision = decide(live, &admitted, arrival.now_ms, seed, &mut memory.scratch);
-        let may_count =
-            admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test && preview.is_none();
+        let is_test = body.options.test || preview.is_some();
+        let may_count = admitted.gates().covers(Gates::FREQUENCY_CAP) && !is_test;
         let counted_subject = if may_count { subject } else { 0 };
         let answer = Answer {
             responder: self,
@@ -180,12 +180,9 @@ impl Responder {
         };
         let decided = Decided { answer, random: arrival.random, counted_subject, is_what_if };
         let sold = take(&decided);
-        if !is_what_if {
-            self.keep(&decided, seed, subject, &mut memory.allowance);
-        }
+        self.keep(&decided, seed, subject, &mut memory.allowance);
         let summary = Summary::of(&decision, &admitted, outcome.regimes);
-        let is_free = is_what_if || body.options.test || preview.is_some();
-        memory.charge(if is_free { &Sold::Nothing } else { &sold }, live.bundle().catalog());
+        memory.charge(if is_what_if || is_test { &Sold::Nothing } else { &sold }, live.bundle().catalog());
         Ok(summary)
     }
 

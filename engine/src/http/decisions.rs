@@ -52,7 +52,7 @@ struct ExplainedAd<'a> {
 impl Responder {
     /// Keeps a decision if it may be kept and the worker's allowance lasts.
     pub(super) fn keep(&self, decided: &Decided<'_>, seed: u64, subject: u128, allowance: &mut Allowance) {
-        if !self.decisions.is_on() {
+        if !self.decisions.is_on() || decided.is_what_if {
             return;
         }
         let admitted = decided.answer.admitted;

@@ -413,7 +413,8 @@ impl World {
                     let wishes = &visitor.wishes;
                     let seed = draw(seed, number as u64);
                     let place = PlaceToFill { slot, request, bandits, seed, key, wishes };
-                    self.fill(visitor, admitted, &place, &mut expected.ads, &mut tags)
+                    let fill = if self.has_ranks() { World::fill_ranked } else { World::fill };
+                    fill(self, visitor, admitted, &place, &mut expected.ads, &mut tags)
                 }
             };
             expected.tags.push(tags);
@@ -439,18 +440,6 @@ impl World {
         let first = ads.len();
         let mut loss = None;
         for wants_fallback in [false, true] {
-            if self.has_ranks() {
-                let offered = offered.as_slice();
-                let told = (visitor, admitted, place, offered);
-                match self.fill_by_rank(told, wants_fallback, (&mut *ads, first), (&mut pins, tags)) {
-                    Ok(lost) => loss = loss.or(lost),
-                    Err(end) => return end,
-                }
-                if ads.len() > first {
-                    return None;
-                }
-                continue;
-            }
             for (number, rule, acts) in &speaking {
                 if (rule.class == Class::Fallback) != wants_fallback {
                     continue;
@@ -585,7 +574,7 @@ impl World {
         }
     }
 
-    fn house(
+    pub(super) fn house(
         &self,
         visitor: &Visitor,
         place: &PlaceToFill<'_>,
@@ -758,7 +747,7 @@ pub(crate) fn propensities(
     shares
 }
 
-fn offered(act: &Act) -> Option<u32> {
+pub(super) fn offered(act: &Act) -> Option<u32> {
     match act {
         Act::Offer(offer) => Some(*offer as u32),
         _ => None,

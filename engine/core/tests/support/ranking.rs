@@ -4,7 +4,7 @@ use tessera_engine_core::admit::Admitted;
 use tessera_engine_core::decide::Loss;
 use tessera_engine_core::hash::{below, draw};
 
-use super::oracle::{Choice, ExpectedAd, PlaceToFill, Stage, Visitor, note};
+use super::oracle::{Choice, ExpectedAd, PlaceToFill, Stage, Visitor, note, offered};
 use super::world::{Act, Class, Flight, Rule, World};
 
 /// Who asks, for what, and which offers the rules give.
@@ -13,8 +13,65 @@ type Told<'a> = (&'a Visitor, &'a Admitted<'a>, &'a PlaceToFill<'a>, &'a [(u32, 
 type Named<'w> = (usize, &'w Rule, (usize, Option<usize>), Option<Choice>);
 
 impl World {
+    /// As the fill of a world without ranks.
+    pub(super) fn fill_ranked(
+        &self,
+        visitor: &Visitor,
+        admitted: &Admitted<'_>,
+        place: &PlaceToFill<'_>,
+        ads: &mut Vec<ExpectedAd>,
+        tags: &mut Vec<String>,
+    ) -> Option<Loss> {
+        let speaking = self.speaking(visitor, place.slot);
+        let done = |rule: &Rule, act: &Act| self.done(visitor, place, rule, act);
+        let effects = speaking.iter().flat_map(|(_, rule, acts)| acts.iter().map(|act| done(rule, act)));
+        let given: Vec<(u32, Option<Choice>)> =
+            effects.filter_map(|(act, choice)| offered(&act).map(|offer| (offer, choice))).collect();
+        let (mut pins, mut loss, first) = (Vec::new(), None, ads.len());
+        for wants_fallback in [false, true] {
+            let told = (visitor, admitted, place, given.as_slice());
+            match self.fill_by_rank(told, wants_fallback, (&mut *ads, first), (&mut pins, tags)) {
+                Ok(lost) => loss = loss.or(lost),
+                Err(end) => return end,
+            }
+            if ads.len() > first {
+                return None;
+            }
+        }
+        self.house(visitor, place, loss.unwrap_or(Loss::RuleFalse), ads)
+    }
+
+    /// What the rules of one priority show, up to the first that suppresses; all of them are reached.
+    fn named<'w>(
+        &self,
+        visitor: &Visitor,
+        place: &PlaceToFill<'_>,
+        group: &[(usize, &'w Rule, &[Act])],
+        (pins, tags): (&mut Vec<(usize, usize, Option<Choice>)>, &mut Vec<String>),
+    ) -> (Vec<Named<'w>>, bool) {
+        let mut named: Vec<Named<'w>> = Vec::new();
+        for (number, rule, acts) in group {
+            for act in *acts {
+                note(self.done(visitor, place, rule, act), pins, tags);
+            }
+            for act in *acts {
+                let (act, choice) = self.done(visitor, place, rule, act);
+                match act {
+                    Act::Template(template) => named.push((*number, *rule, (template, None), choice)),
+                    Act::Creative(creative) => {
+                        let template = self.creatives[creative].template;
+                        named.push((*number, *rule, (template, Some(creative)), choice));
+                    }
+                    Act::Suppress => return (named, true),
+                    _ => {}
+                }
+            }
+        }
+        (named, false)
+    }
+
     /// Fills a placement from rules or fallback rules; an error is the end of it, with why the placement is empty.
-    pub(super) fn fill_by_rank(
+    fn fill_by_rank(
         &self,
         (visitor, admitted, place, offered): Told<'_>,
         wants_fallback: bool,
@@ -31,30 +88,7 @@ impl World {
             if ads.len() - first == usize::from(place.request.count) {
                 return Err(None);
             }
-            let (mut named, mut is_suppressed) = (Vec::<Named<'_>>::new(), false);
-            for (number, rule, acts) in group {
-                for act in *acts {
-                    note(self.done(visitor, place, rule, act), pins, tags);
-                }
-                for act in *acts {
-                    let (act, choice) = self.done(visitor, place, rule, act);
-                    match act {
-                        Act::Template(template) => named.push((*number, *rule, (template, None), choice)),
-                        Act::Creative(creative) => {
-                            let template = self.creatives[creative].template;
-                            named.push((*number, *rule, (template, Some(creative)), choice));
-                        }
-                        Act::Suppress => is_suppressed = true,
-                        _ => {}
-                    }
-                    if is_suppressed {
-                        break;
-                    }
-                }
-                if is_suppressed {
-                    break;
-                }
-            }
+            let (mut named, is_suppressed) = self.named(visitor, place, group, (&mut *pins, &mut *tags));
             while ads.len() - first < usize::from(place.request.count) {
                 let mut outcomes = Vec::new();
                 for (number, rule, shown, _) in &named {

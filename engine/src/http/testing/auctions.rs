@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tessera_wire::event::{Event, Served, TouchKind};
+use tessera_wire::token::{Token, sign_into};
 
 use super::super::context::{Arrival, Caller, Memory};
 use super::super::openrtb::notice::Kind;
@@ -385,14 +386,12 @@ fn a_banner_is_the_templates_own_page_in_the_visitors_language() {
 
 #[test]
 fn the_pixel_of_a_template_in_an_auction_counts_nothing() {
-    use tessera_wire::token::{Token, sign_into};
     let shop = shop();
     let address = |kind, target| {
         let token = Token { kind, expires_at_secs: u32::MAX, decision_id: 7, ad: 0, target };
         let mut text = Vec::new();
         sign_into(&shop.responder.keys.token, &token, &mut text);
-        let text = String::from_utf8(text).unwrap();
-        shop.responder.touch(&text, "", &HeaderMap::new(), NOW_MS)
+        shop.responder.touch(std::str::from_utf8(&text).unwrap(), "", &HeaderMap::new(), NOW_MS)
     };
     assert!(address(TouchKind::Impression, "-").unwrap().event.is_none());
     assert!(address(TouchKind::Impression, "").unwrap().event.is_some());
