@@ -375,9 +375,9 @@ mod tests {
     #[test]
     fn tastes_that_turn_make_yesterdays_best_choice_worse() {
         let drift = Troubles { drift: Some(20_000), ..Troubles::default() };
-        let still = play("best-static", Troubles::default(), 20_000).tail.frac_lift();
-        let turned = play("best-static", drift, 20_000).tail.frac_lift();
-        assert!(turned < still - 0.1, "{turned:.3} after the turn, {still:.3} without");
+        let still = play("oracle", Troubles::default(), 20_000).tail.frac_lift();
+        let turned = play("oracle", drift, 20_000).tail.frac_lift();
+        assert!(turned < still - 0.2, "{turned:.3} after the turn, {still:.3} without");
     }
 
     #[test]
