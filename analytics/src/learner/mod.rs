@@ -12,6 +12,7 @@
 
 pub mod cells;
 pub mod cholesky;
+pub mod evaluate;
 pub mod laplace;
 pub mod prior;
 mod schedule;
