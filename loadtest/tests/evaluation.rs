@@ -8,6 +8,8 @@ use tessera_loadtest::random::{Normals, uniform};
 
 const IMPRESSIONS: u64 = 30_000;
 
+type Estimator = fn(&Report) -> Estimate;
+
 /// What the policy shows: the best combination of the context nine times in ten, else any.
 fn target(environment: &Environment, context: usize, combination: usize) -> f64 {
     let best = if environment.best(context) == combination { 0.9 } else { 0.0 };
@@ -49,8 +51,7 @@ fn estimates_are_right_and_their_intervals_hold_the_truth() {
     let preset = Preset { slots: vec![2, 3, 2], base: 0.05, ..Preset::core() };
     let environment = Environment::new(&preset, 4);
     let runs: Vec<(Report, f64)> = (0..40).map(|run| evaluate(&environment, 7_000 + run, 0.5)).collect();
-    let estimators: [(&str, fn(&Report) -> Estimate); 3] =
-        [("ips", |r| r.ips), ("snips", |r| r.snips), ("dr", |r| r.dr)];
+    let estimators: [(&str, Estimator); 3] = [("ips", |r| r.ips), ("snips", |r| r.snips), ("dr", |r| r.dr)];
     for (name, estimate) in estimators {
         let bias: f64 =
             runs.iter().map(|(report, truth)| estimate(report).mean / truth - 1.0).sum::<f64>() / 40.0;
