@@ -29,18 +29,13 @@ pub struct Printed {
 const BENCH: [&str; 6] = ["bench", "--quiet", "--locked", "-p", "tessera-benches", "--bench"];
 const PRODUCT: [&str; 7] = ["run", "--release", "--quiet", "--locked", "-p", "tessera", "--"];
 /// Seeds that nothing was tuned on. The picture is written beside the page.
-const LEARNING: [&[&str]; 2] = [
-    &[
-        "simulate",
-        "--preset",
-        "core",
-        "--policies",
-        "tessera,beta-slot-segment,best-static,generic,uniform",
-        "--svg",
-        "benches/record/learning.svg",
-    ],
-    &["simulate", "--preset", "large", "--seeds", "101..105", "--policies", "tessera,beta-slot-segment"],
-];
+const LEARNING: [&[&str]; 1] = [&[
+    "simulate",
+    "--policies",
+    "tessera,best-static,generic,uniform",
+    "--svg",
+    "benches/record/learning.svg",
+]];
 
 /// All of them.
 pub const PRINTED: [Printed; 5] = [
@@ -76,7 +71,7 @@ pub const PRINTED: [Printed; 5] = [
         name: "learning",
         title: "What the learner reaches",
         about: "The product (`tessera`: the real learner and the real decision) and other ways of choosing play the reference\n\
-            environment: visitors of known taste, 576 contexts, 250 combinations (preset core) or 1,250 (large), clicks of 1.5 %\n\
+            environment: visitors of known taste, 576 contexts, 250 combinations (preset core), clicks of 1.5 %\n\
             under uniform choice. 0 is uniform choice, 1 the best combination in every context, by true probabilities and\n\
             cumulative from the first impression; the tail is the last tenth. Nothing was tuned on these seeds.\n\
             The curves: [learning.svg](learning.svg).",
