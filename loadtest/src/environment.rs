@@ -45,6 +45,20 @@ pub struct Preset {
 }
 
 impl Preset {
+    /// Names of the presets.
+    pub const NAMES: [&'static str; 4] = ["core", "large", "inter", "flat"];
+
+    /// The preset of a name.
+    pub fn named(name: &str) -> Option<Preset> {
+        match name {
+            "core" => Some(Preset::core()),
+            "large" => Some(Preset::large()),
+            "inter" => Some(Preset::inter()),
+            "flat" => Some(Preset::flat()),
+            _ => None,
+        }
+    }
+
     /// 250 combinations.
     pub fn core() -> Preset {
         Preset {
@@ -135,6 +149,32 @@ impl Environment {
         context
     }
 
+    /// The same with the daypart that a clock says instead of a random one: `phase` of the day in [0, 1).
+    pub fn context_at_phase(&self, run_seed: u64, t: u64, phase: f64) -> usize {
+        let context = self.context(run_seed, t);
+        let daypart = context / FIELDS[3] % FIELDS[2];
+        context + pick(PROBABILITIES[2], phase) * FIELDS[3] - daypart * FIELDS[3]
+    }
+
+    /// The world on its way to another one of the same shape: tastes turn by `angle` (0 is here, a quarter turn is there)
+    /// on the logit scale, so that there is as much to learn at any time.
+    #[must_use]
+    pub fn turned(&self, other: &Environment, angle: f64) -> Environment {
+        let (sin, cos) = angle.sin_cos();
+        let logit = |p: f64, bias: f64| (p / (1.0 - p)).ln() - bias;
+        let both = self.probabilities.iter().zip(&other.probabilities);
+        let logits: Vec<f64> =
+            both.map(|(a, b)| cos * logit(*a, self.bias) + sin * logit(*b, other.bias)).collect();
+        let bias = cos.powi(2) * self.bias + sin.powi(2) * other.bias;
+        let probabilities = logits.iter().map(|logit| sigmoid(bias + logit)).collect();
+        Environment { bias, probabilities, ..self.clone() }
+    }
+
+    /// The true click rate of always showing one combination.
+    pub fn static_rate(&self, combination: usize) -> f64 {
+        self.weights.iter().enumerate().map(|(x, w)| w * self.probability(x, combination)).sum()
+    }
+
     /// The true click probability.
     pub fn probability(&self, context: usize, combination: usize) -> f64 {
         self.probabilities[context * self.combinations + combination]
@@ -145,6 +185,12 @@ impl Environment {
         uniform(run_seed, t, CLICK_STREAM) < probability
     }
 
+    /// The best combination of a context.
+    pub fn best(&self, context: usize) -> usize {
+        let row = self.row(context);
+        (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap_or(0)
+    }
+
     /// The best probability of a context.
     pub fn oracle(&self, context: usize) -> f64 {
         self.row(context).iter().copied().fold(0.0, f64::max)
@@ -152,9 +198,7 @@ impl Environment {
 
     /// What fixed ways of choosing would earn.
     pub fn baselines(&self) -> Baselines {
-        let rates: Vec<f64> = (0..self.combinations)
-            .map(|k| self.weights.iter().enumerate().map(|(x, w)| w * self.probability(x, k)).sum())
-            .collect();
+        let rates: Vec<f64> = (0..self.combinations).map(|k| self.static_rate(k)).collect();
         let mut order: Vec<usize> = (0..self.combinations).collect();
         order.sort_by(|a, b| rates[*a].total_cmp(&rates[*b]));
         let median = order[self.combinations / 2];

@@ -2,6 +2,7 @@
 //!
 //! [`environment`] is the reference environment of the learning measurements; [`population`] is the demo's audience, and
 //! [`drive`] sends that audience to a running engine over HTTP. [`bare`] is a server that decides nothing, as a yardstick.
+//! [`simulate`] lets [`policies`] play the environment, and [`plot`] draws what they reach.
 //!
 //! Guarantees: everything is a function of a seed, so that any run can be repeated.
 //!
@@ -11,6 +12,9 @@ pub mod bare;
 mod client;
 pub mod drive;
 pub mod environment;
+pub mod plot;
+pub mod policies;
 pub mod population;
 pub mod random;
+pub mod simulate;
 mod visit;

@@ -50,7 +50,29 @@ impl Normals {
         (0..count).map(|_| self.next(sd)).collect()
     }
 
-    fn uniform(&mut self) -> f64 {
+    /// A gamma variate of this shape, at least 1, and scale 1. Source: Marsaglia and Tsang 2000.
+    pub fn gamma(&mut self, shape: f64) -> f64 {
+        debug_assert!(shape >= 1.0, "INVARIANT: the method needs a shape of at least 1");
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.next(1.0);
+            let v = (1.0 + c * x).powi(3);
+            let u = 1.0 - self.uniform();
+            if v > 0.0 && u.ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
+    /// A beta variate; both parameters are at least 1.
+    pub fn beta(&mut self, a: f64, b: f64) -> f64 {
+        let (x, y) = (self.gamma(a), self.gamma(b));
+        x / (x + y)
+    }
+
+    /// The next number, uniform in [0, 1).
+    pub fn uniform(&mut self) -> f64 {
         self.state = self.state.wrapping_add(GAMMA);
         unit(mix64(self.state))
     }

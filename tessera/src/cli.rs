@@ -55,6 +55,8 @@ enum Command {
     },
     /// Print a token that shows a tester chosen variants of experiments
     Preview(PreviewArgs),
+    /// Let the product play visitors of known taste, beside other ways of choosing, and report what each reaches
+    Simulate(Box<commands::simulate::SimulateArgs>),
     /// Make a key pair that signs bundles
     Keygen {
         /// The file to write the secret key to
@@ -217,9 +219,12 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
-    // Tools for files need no settings, and must work beside a broken configuration.
+    // Tools for files and simulations need no settings, and must work beside a broken configuration.
     if let Command::Rules { arguments } = cli.command {
         return Ok(commands::rules::run(arguments));
+    }
+    if let Command::Simulate(arguments) = &cli.command {
+        return commands::simulate::run(arguments);
     }
     let resolved = cli.settings.resolve()?;
     match cli.command {

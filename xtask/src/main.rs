@@ -19,6 +19,7 @@ commands:
   record columnar       measure segments over a million customers, write benches/record/columnar.md
   record bundle         measure how a bundle of 100,000 rules goes live, write benches/record/bundle.md
   record visitors       measure the memory of a million visitors, write benches/record/visitors.md
+  record learning       measure what the learner reaches in a world of known taste, write benches/record/learning.md
 ";
 
 fn main() -> ExitCode {

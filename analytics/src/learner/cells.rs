@@ -127,6 +127,55 @@ impl Cells {
         true
     }
 
+    /// Adds all statistics of another engine's cells of the same shape: the sum of the parts is the whole. False, and
+    /// nothing is added, when the shapes differ.
+    pub fn merge(&mut self, other: &Cells) -> bool {
+        let is_same =
+            self.layout == other.layout && self.assets == other.assets && self.labels == other.labels;
+        if is_same {
+            for (place, trial) in other.places.iter().zip(&other.trials) {
+                self.add(*place, *trial);
+            }
+            self.refused += other.refused;
+        }
+        is_same
+    }
+
+    /// Weights that stand for the same names here and there: (here, there), without the intercept.
+    pub fn shared_weights(&self, there: &Cells) -> Vec<(usize, usize)> {
+        let mut assets: Vec<((usize, usize), (usize, usize))> = Vec::new();
+        for (name, here) in &self.assets {
+            assets.extend(there.assets.get(name).map(|other| (*here, *other)));
+        }
+        let mut labels: Vec<((usize, u8), (usize, u8))> = Vec::new();
+        for (name, here) in &self.labels {
+            labels.extend(there.labels.get(name).map(|other| (*here, *other)));
+        }
+        let asset = |layout: &Layout, (slot, item): (usize, usize)| layout.slot_start[slot] + item;
+        let value =
+            |layout: &Layout, (field, value): (usize, u8)| layout.field_start[field] + usize::from(value);
+        let (ours, theirs) = (&self.layout, &there.layout);
+        let mut shared = Vec::new();
+        for (here, other) in &assets {
+            shared.push((ours.asset(asset(ours, *here)), theirs.asset(asset(theirs, *other))));
+        }
+        for (number, (left, left_there)) in assets.iter().enumerate() {
+            for (right, right_there) in &assets[..number] {
+                shared.extend(pair(ours, *left, *right).zip(pair(theirs, *left_there, *right_there)));
+            }
+        }
+        for (here, other) in &labels {
+            let (here, other) = (value(ours, *here), value(theirs, *other));
+            shared.push((ours.context(here), theirs.context(other)));
+            for (asset_here, asset_there) in &assets {
+                let cross = ours.cross(here) + asset(ours, *asset_here);
+                shared.push((cross, theirs.cross(other) + asset(theirs, *asset_there)));
+            }
+        }
+        shared.sort_unstable();
+        shared
+    }
+
     /// Multiplies all statistics.
     pub fn fade(&mut self, factor: f64) {
         for trial in &mut self.trials {
@@ -168,6 +217,12 @@ impl Cells {
     }
 }
 
+/// The weight of two assets together; none when one slot holds both.
+fn pair(layout: &Layout, one: (usize, usize), other: (usize, usize)) -> Option<usize> {
+    let (left, right) = if one.0 < other.0 { (one, other) } else { (other, one) };
+    (left.0 != right.0).then(|| layout.pair(left.0, right.0, left.1, right.1))
+}
+
 /// Appends the weight indices that are active at a place, ascending.
 fn push_features(layout: &Layout, (context, combination): Place, out: &mut Vec<u16>) {
     let slots = layout.slots.len();
@@ -196,6 +251,7 @@ fn push_features(layout: &Layout, (context, combination): Place, out: &mut Vec<u
 mod tests {
     use super::*;
     use crate::names::Names;
+    use proptest::prelude::*;
     use tessera_wire::event::TemplateNames;
 
     fn shape(names: &mut Names, images: &[&str], segments: &[&str], has_device: bool) -> TemplateShape {
@@ -234,6 +290,64 @@ mod tests {
         assert!(!cells.add_named(&sport, &old.combination(2).unwrap(), one));
         assert!(cells.add_named(&unknown, &old.combination(2).unwrap(), one));
         assert_eq!(cells.trials(), [one]);
+    }
+
+    #[test]
+    fn shared_weights_are_those_of_equal_names() {
+        let mut names = Names::default();
+        let old = Cells::new(&shape(&mut names, &["a", "b", "c"], &["?", "sport", "food"], false)).unwrap();
+        let new = Cells::new(&shape(&mut names, &["c", "z", "a"], &["?", "food"], true)).unwrap();
+        let shared = new.shared_weights(&old);
+        // Images a and c and both calls to action; their pairs; unknown and food; four assets in each of the two.
+        assert_eq!(shared.len(), 4 + 2 * 2 + 2 + 2 * 4);
+        let (here, there) = (new.layout(), old.layout());
+        let food = (here.field_start[1] + 1, there.field_start[0] + 2);
+        for wanted in [
+            (here.asset(0), there.asset(2)),
+            (here.pair(0, 1, 2, 1), there.pair(0, 1, 0, 1)),
+            (here.context(food.0), there.context(food.1)),
+            (here.cross(food.0) + 2, there.cross(food.1)),
+        ] {
+            assert!(shared.contains(&wanted), "{wanted:?}");
+        }
+        let own: Vec<usize> = (1..there.len).collect();
+        assert_eq!(old.shared_weights(&old), own.iter().map(|w| (*w, *w)).collect::<Vec<_>>());
+    }
+
+    proptest! {
+        #[test]
+        fn merged_cells_are_those_of_one_engine_that_saw_everything(
+            events in prop::collection::vec((0u8..3, 0u32..6, any::<bool>(), any::<bool>()), 0..80),
+        ) {
+            let mut names = Names::default();
+            let shape = shape(&mut names, &["a", "b", "c"], &["?", "sport", "food"], false);
+            let mut whole = Cells::new(&shape).unwrap();
+            let mut parts = [Cells::new(&shape).unwrap(), Cells::new(&shape).unwrap()];
+            for (value, combination, is_click, engine) in events {
+                let trial = Trial { impressions: 1.0, clicks: f64::from(u8::from(is_click)) };
+                let place = ([value, 0, 0, 0, 0, 0, 0, 0], combination);
+                whole.add(place, trial);
+                parts[usize::from(engine)].add(place, trial);
+            }
+            let [mut sum, other] = parts;
+            prop_assert!(sum.merge(&other));
+            let sorted = |cells: &Cells| {
+                let mut all: Vec<_> = cells.places.iter().zip(&cells.trials).map(|(p, t)| (*p, t.impressions, t.clicks)).collect();
+                all.sort_by_key(|(place, _, _)| *place);
+                all
+            };
+            prop_assert_eq!(sorted(&sum), sorted(&whole));
+        }
+    }
+
+    #[test]
+    fn cells_of_another_shape_are_not_merged() {
+        let mut names = Names::default();
+        let mut ours = Cells::new(&shape(&mut names, &["a", "b"], &["?", "sport"], false)).unwrap();
+        let mut others = Cells::new(&shape(&mut names, &["b", "a"], &["?", "sport"], false)).unwrap();
+        others.add(([0; 8], 1), Trial { impressions: 1.0, clicks: 0.0 });
+        assert!(!ours.merge(&others));
+        assert!(ours.trials().is_empty());
     }
 
     #[test]

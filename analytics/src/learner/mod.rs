@@ -12,6 +12,7 @@
 
 pub mod cells;
 pub mod cholesky;
+pub mod evaluate;
 pub mod laplace;
 pub mod prior;
 mod schedule;
@@ -26,7 +27,7 @@ use tessera_wire::posterior::TemplateModel;
 use cells::{Cells, Trial};
 use cholesky::{Factor, NotPositive};
 use laplace::Problem;
-use prior::Prior;
+use prior::{Inherited, Prior};
 pub use schedule::Learner;
 
 use crate::names::{NameList, TemplateShape};
@@ -50,6 +51,9 @@ pub struct TemplateLearner {
     cells: Cells,
     prior: Prior,
     mode: Option<Vec<f64>>,
+    /// Marginal variances of the last posterior, empty before the first.
+    variance: Vec<f64>,
+    has_inherited: bool,
     model: Option<TemplateModel>,
     seen: Trial,
     fitted: Trial,
@@ -66,6 +70,8 @@ impl TemplateLearner {
             cells,
             prior,
             mode: None,
+            variance: Vec::new(),
+            has_inherited: false,
             model: None,
             seen,
             fitted,
@@ -103,6 +109,37 @@ impl TemplateLearner {
         }
     }
 
+    /// Adds another engine's statistics of the same template; false when the shapes differ.
+    pub fn merge(&mut self, other: &TemplateLearner) -> bool {
+        let is_added = self.cells.merge(&other.cells);
+        if is_added {
+            self.count(other.seen);
+        }
+        is_added
+    }
+
+    /// How many weights a similar template could give this one, were it to [`TemplateLearner::inherit`].
+    pub fn inheritable(&self, giver: &TemplateLearner) -> usize {
+        if giver.mode.is_none() || self.mode.is_some() {
+            return 0;
+        }
+        self.cells.shared_weights(&giver.cells).len()
+    }
+
+    /// Starts where a similar template stands: assets and context values of equal names begin with its weights, less sure of
+    /// them. Only before the first fit; the template then has a model without having seen anything.
+    pub fn inherit(&mut self, giver: &TemplateLearner) {
+        let Some(mode) = giver.mode.as_ref().filter(|_| self.mode.is_none()) else { return };
+        let shared = self.cells.shared_weights(&giver.cells);
+        let known = shared.into_iter().map(|(weight, there)| {
+            let variance = giver.variance.get(there).copied().unwrap_or(1.0);
+            Inherited { weight, mean: mode[there], variance }
+        });
+        let known: Vec<Inherited> = known.collect();
+        self.has_inherited = !known.is_empty();
+        self.prior.inherit(known);
+    }
+
     fn count(&mut self, trial: Trial) {
         self.seen.impressions += trial.impressions;
         self.seen.clicks += trial.clicks;
@@ -124,7 +161,7 @@ impl TemplateLearner {
             return true;
         }
         match self.model {
-            None => self.seen.impressions >= FIRST_IMPRESSIONS,
+            None => self.has_inherited || self.seen.impressions >= FIRST_IMPRESSIONS,
             Some(_) => new_impressions > 0.0 && new_impressions >= GROWTH * self.fitted.impressions,
         }
     }
@@ -149,7 +186,8 @@ impl TemplateLearner {
                 None => problem.fit_cold()?,
             };
             draws = draw_deviations(&fit.factor, fit.mode.len(), &mut rng);
-            self.prior.update(&fit.mode, &mean_squares(&draws));
+            self.variance = mean_squares(&draws);
+            self.prior.update(&fit.mode, &self.variance);
             mode = Some(fit.mode);
         }
         let mode = mode.unwrap_or_default();

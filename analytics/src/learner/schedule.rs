@@ -22,6 +22,9 @@ const CPU_SHARE: i64 = 4;
 /// Publications are never further apart than this because of [`CPU_SHARE`]: a click shall be in the table within 1.5 s.
 const GAP_MS_MAX: i64 = 1_000;
 
+/// A template inherits from one with which it shares this part of its own weights at least, a tenth.
+const ALIKE: usize = 10;
+
 /// All templates of the present generation.
 #[derive(Debug, Default)]
 pub struct Learner {
@@ -40,7 +43,11 @@ impl Learner {
     /// [`StoreError`] when the statistics cannot be read; the templates loaded so far stay.
     pub fn set_generation(&mut self, names: &Arc<GenerationNames>, store: &Store) -> Result<(), StoreError> {
         let before = self.templates.len();
-        self.templates.retain(|id, _| names.templates.iter().any(|shape| shape.template == *id));
+        // Templates that end may still teach those that begin.
+        let is_kept = |id: &NameId| names.templates.iter().any(|shape| shape.template == *id);
+        let (kept, ended): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.templates).into_iter().partition(|(id, _)| is_kept(id));
+        self.templates = kept;
         self.is_changed |= self.templates.len() != before;
         for shape in &names.templates {
             if self.templates.get(&shape.template).is_some_and(|known| known.has_shape(&shape.names)) {
@@ -55,6 +62,10 @@ impl Learner {
             for cell in store.cells(shape.template)? {
                 let trial = Trial { impressions: cell.impressions, clicks: cell.clicks };
                 learner.add_named(&cell.context, &cell.combination, trial);
+            }
+            let givers = self.templates.values().chain(ended.values());
+            if let Some(giver) = most_alike(&learner, givers) {
+                learner.inherit(giver);
             }
             self.templates.insert(shape.template, learner);
         }
@@ -113,4 +124,19 @@ impl Learner {
         self.took_ms = clock() - started;
         self.templates.values().filter_map(|template| template.model().cloned()).collect()
     }
+}
+
+/// The template that has most to give, if it is enough; the first of equals.
+fn most_alike<'t>(
+    learner: &TemplateLearner,
+    givers: impl Iterator<Item = &'t TemplateLearner>,
+) -> Option<&'t TemplateLearner> {
+    let mut most = (learner.cells().layout().len / ALIKE, None);
+    for giver in givers {
+        let shared = learner.inheritable(giver);
+        if shared > most.0 {
+            most = (shared, Some(giver));
+        }
+    }
+    most.1
 }

@@ -51,6 +51,19 @@ fn place(context: usize) -> Context {
 /// Plays up to the last of the marks; the outcome at each.
 pub fn play(environment: &Environment, run_seed: u64, marks: &[u64]) -> Vec<Outcome> {
     let mut learner = TemplateLearner::new(&shape(&environment.slots, &FIELDS)).unwrap();
+    play_with(&mut learner, environment, run_seed, marks)
+}
+
+/// The same with a learner that may know something already.
+pub fn play_with(
+    learner: &mut TemplateLearner,
+    environment: &Environment,
+    run_seed: u64,
+    marks: &[u64],
+) -> Vec<Outcome> {
+    if learner.is_due() {
+        learner.refit(run_seed).unwrap();
+    }
     let layout = learner.cells().layout().clone();
     let baselines = environment.baselines();
     let (mut earned, mut oracle, mut refits, mut refit_ms) = (0.0, 0.0, 0, 0.0);

@@ -7,6 +7,7 @@ pub(crate) mod preview;
 pub(crate) mod probe;
 pub(crate) mod rules;
 pub(crate) mod serve;
+pub(crate) mod simulate;
 
 use std::io::Write;
 
