@@ -365,6 +365,59 @@ fn old_facts_and_rollups_go_and_new_ones_stay() {
     assert!(facts(&config.store_path).is_empty());
 }
 
+#[test]
+fn a_store_built_anew_from_the_journal_is_the_same() {
+    let mut world = World::new();
+    fill(&mut world, 300);
+    world.journal.push_all(&[erased(3)]);
+    let lived = config(&world, "lived.db");
+    // The first store came to be in many lives, in small steps and with pauses.
+    for batch in [7, 30, 64] {
+        let mut writer = world.open(WriterConfig { batch_events_max: batch, ..lived.clone() });
+        writer.step().unwrap();
+        writer.store().seal().unwrap();
+    }
+    let never: Arc<dyn Fn(Step) -> bool + Send + Sync> = Arc::new(|_| false);
+    run_with_stops(&world, &lived, &never);
+    let anew = world.config("anew.db");
+    let events = world.open(anew.clone()).catch_up(&Default::default()).unwrap();
+    assert_eq!(events as i64, support::total(&lived.store_path, "read"));
+    assert_eq!(dump(&anew.store_path), dump(&lived.store_path));
+    assert_eq!(sorted(facts(&anew.store_path)), sorted(facts(&lived.store_path)));
+}
+
+#[test]
+fn reconciliation_agrees_at_every_moment_and_sees_what_is_missing() {
+    use tessera_analytics::store::reconcile;
+    let mut world = World::new();
+    fill(&mut world, 120);
+    world.journal.push_all(&[erased(3), touch(5_000, TouchKind::Click)]);
+    let config = config(&world, "a.db");
+    let mut writer = world.open(config.clone());
+    let check = || reconcile(&open_read_only(&config.store_path).unwrap()).unwrap();
+    loop {
+        let read = writer.step().unwrap().read;
+        writer.commit().unwrap();
+        assert!(check().is_balanced());
+        if read == 0 {
+            break;
+        }
+    }
+    writer.store().seal().unwrap();
+    let found = check();
+    assert!(found.is_balanced());
+    assert_eq!(found.appended(), found.totals["read"]);
+    assert_eq!(found.totals["remembered"], 1);
+    drop(writer);
+    let connection = rusqlite::Connection::open(&config.store_path).unwrap();
+    connection.execute("DELETE FROM part_hours WHERE kind = 3", []).unwrap();
+    assert!(!check().is_balanced());
+    connection.execute("DELETE FROM records_hourly WHERE kind = 3", []).unwrap();
+    assert!(check().is_balanced());
+    connection.execute("UPDATE totals SET value = value - 1 WHERE name = 'stored'", []).unwrap();
+    assert_eq!(check().unaccounted(), 1);
+}
+
 /// Stops are drawn; the seed is printed, so that a failure can be repeated.
 #[test]
 fn a_hundred_drawn_crashes_leave_every_fact_once() {

@@ -79,6 +79,8 @@ impl Engine {
             books: Arc::clone(&books),
             more: Arc::new(more_metrics),
         };
+        let (journal_directory, journal_keep) = (settings.journal_directory.clone(), settings.journal_keep);
+        let journal_bytes_max = settings.journal_bytes_max;
         let responder = Arc::new(responder(settings, cells, users)?);
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_workers, stopped) = watch::channel(false);
@@ -87,7 +89,14 @@ impl Engine {
         threads.push(Arc::clone(&books).spawn(Arc::clone(&stop)).map_err(StartError::System)?);
         let (users, journal_counters) = (Arc::clone(&responder.users), journal.counters());
         let visitor_files = files.clone();
-        let housekeeping = Housekeeping { users: Arc::clone(&users), files, journal: journal_counters };
+        let housekeeping = Housekeeping {
+            users: Arc::clone(&users),
+            files,
+            journal: journal_counters,
+            journal_directory,
+            journal_bytes_max,
+            journal_keep,
+        };
         threads.push(housekeeping.spawn(Arc::clone(&stop)).map_err(StartError::System)?);
         for ((listener, journal), shard) in listeners.into_iter().zip(ends).zip(shards.iter()) {
             // Made now, so that the first visitor does not wait for it.
@@ -211,6 +220,7 @@ fn open_journal(settings: &EngineSettings) -> Result<crate::journal::Opened, Sta
         sync: settings.journal_sync,
         node: settings.node,
         workers: settings.workers,
+        bytes_max: settings.journal_bytes_max,
     };
     Journal::open(&config, now_ms)
         .map_err(|cause| StartError::Journal { directory: settings.journal_directory.clone(), cause })

@@ -54,6 +54,10 @@ pub struct EngineSettings {
     pub journal_directory: PathBuf,
     /// When the journal is forced to the disk.
     pub journal_sync: Sync,
+    /// Bytes that the journal may take.
+    pub journal_bytes_max: u64,
+    /// How long segments are kept although nobody needs them.
+    pub journal_keep: std::time::Duration,
     /// Number of this engine in merged journals.
     pub node: u16,
     /// Directory of what is remembered of visitors.

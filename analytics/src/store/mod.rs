@@ -14,11 +14,13 @@
 mod erasure;
 mod part_file;
 mod parts;
+mod reconcile;
 mod retention;
 mod rows;
 
 pub use part_file::PartError;
 pub use parts::{FACTS_EXTENSION, Part, Step};
+pub use reconcile::{HourCounts, Reconciliation, reconcile};
 pub use retention::{Expired, Retention};
 
 use std::collections::BTreeMap;

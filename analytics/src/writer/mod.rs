@@ -219,6 +219,27 @@ impl Writer {
         Ok(())
     }
 
+    /// Reads to the end of the journals without publishing anything, makes files of all facts and erases who asked for it.
+    /// Says how many events there were. `stop` ends it after a commit.
+    ///
+    /// # Errors
+    /// [`WriterError`] when a part failed; opened again, the writer goes on from the last commit.
+    pub fn catch_up(&mut self, stop: &AtomicBool) -> Result<u64, WriterError> {
+        let mut events = 0;
+        while !stop.load(Ordering::Acquire) {
+            let read = self.read_batch()?;
+            self.commit()?;
+            self.seal_if_due()?;
+            events += read as u64;
+            if read == 0 {
+                break;
+            }
+        }
+        self.store.seal()?;
+        while self.store.begin_erasing()? && self.store.erase_next()? {}
+        Ok(events)
+    }
+
     /// Works until `stop` is true, then commits what was read. Failures are logged and retried from the last commit.
     pub fn run(&mut self, stop: &AtomicBool) {
         while !stop.load(Ordering::Acquire) {
