@@ -84,6 +84,15 @@ const REJECTIONS: [&str; 13] = [
     "other",
 ];
 
+/// What a request got that had waited too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shed {
+    /// The house ad.
+    House,
+    /// A refusal.
+    Refused,
+}
+
 /// One worker's counters.
 #[derive(Debug, Default)]
 pub struct Shard {
@@ -92,8 +101,9 @@ pub struct Shard {
     no_fill: Cell,
     served: Cell,
     unlogged: Cell,
-    latency: [Cell; LATENCY_BOUNDS_US.len() + 1],
-    latency_sum_us: Cell,
+    latency: Histogram,
+    waited: Histogram,
+    shed: [Cell; 2],
     touches: [Cell; 4],
     behaviours: Cell,
     refusals: [Cell; 7],
@@ -111,10 +121,17 @@ impl Shard {
         self.modes[mode as usize].add(1);
         self.served.add(ads as u64);
         self.no_fill.add(empty_placements as u64);
-        let bucket =
-            LATENCY_BOUNDS_US.iter().position(|bound| micros <= *bound).unwrap_or(LATENCY_BOUNDS_US.len());
-        self.latency[bucket].add(1);
-        self.latency_sum_us.add(micros);
+        self.latency.add(micros);
+    }
+
+    /// Counts how long a request had waited.
+    pub(crate) fn waited(&self, waited: std::time::Duration) {
+        self.waited.add(waited.as_micros() as u64);
+    }
+
+    /// Counts a request that was not decided because it had waited too long.
+    pub(crate) fn shed(&self, shed: Shed) {
+        self.shed[shed as usize].add(1);
     }
 
     /// Counts an ad that was served but could not be queued for the journal.
@@ -182,7 +199,7 @@ pub fn render(shards: &[Arc<Shard>], out: &mut String) {
         "Ads served but not queued.",
         sum(shards, |shard| shard.unlogged.get()),
     );
-    render_latency(shards, out);
+    render_waiting(shards, out);
     family(out, "events_ingested_total", "counter", "Events written to the journal by type.");
     for (index, touch) in TOUCHES.iter().enumerate() {
         line(
@@ -212,19 +229,64 @@ pub fn render(shards: &[Arc<Shard>], out: &mut String) {
     single(out, "http_connections_refused_total", "Connections closed because there were too many.", refused);
 }
 
-fn render_latency(shards: &[Arc<Shard>], out: &mut String) {
-    family(out, "decide_duration_seconds", "histogram", "Time from a read request to its encoded answer.");
+fn render_waiting(shards: &[Arc<Shard>], out: &mut String) {
+    histogram(
+        out,
+        ("decide_duration_seconds", "Time from a read request to its encoded answer."),
+        shards,
+        |shard| &shard.latency,
+    );
+    histogram(
+        out,
+        ("decide_queue_seconds", "How long requests waited at most before a worker came to them."),
+        shards,
+        |shard| &shard.waited,
+    );
+    family(
+        out,
+        "decide_shed_total",
+        "counter",
+        "Requests that waited too long for a decision, by what they got.",
+    );
+    for (index, name) in ["house", "refused"].into_iter().enumerate() {
+        let count = sum(shards, |shard| shard.shed[index].get());
+        line(out, &format!("decide_shed_total{{answer=\"{name}\"}}"), count);
+    }
+}
+
+/// Times in the buckets of [`LATENCY_BOUNDS_US`].
+#[derive(Debug, Default)]
+struct Histogram {
+    buckets: [Cell; LATENCY_BOUNDS_US.len() + 1],
+    sum_us: Cell,
+}
+
+impl Histogram {
+    fn add(&self, micros: u64) {
+        let bucket = LATENCY_BOUNDS_US.iter().position(|bound| micros <= *bound);
+        self.buckets[bucket.unwrap_or(LATENCY_BOUNDS_US.len())].add(1);
+        self.sum_us.add(micros);
+    }
+}
+
+fn histogram(
+    out: &mut String,
+    (name, help): (&str, &str),
+    shards: &[Arc<Shard>],
+    of: impl Fn(&Shard) -> &Histogram,
+) {
+    family(out, name, "histogram", help);
     let mut total = 0;
     for (index, bound) in LATENCY_BOUNDS_US.iter().enumerate() {
-        total += sum(shards, |shard| shard.latency[index].get());
-        line(out, &format!("decide_duration_seconds_bucket{{le=\"{}\"}}", *bound as f64 / 1e6), total);
+        total += sum(shards, |shard| of(shard).buckets[index].get());
+        line(out, &format!("{name}_bucket{{le=\"{}\"}}", *bound as f64 / 1e6), total);
     }
-    total += sum(shards, |shard| shard.latency[LATENCY_BOUNDS_US.len()].get());
-    line(out, "decide_duration_seconds_bucket{le=\"+Inf\"}", total);
-    let micros = sum(shards, |shard| shard.latency_sum_us.get());
+    total += sum(shards, |shard| of(shard).buckets[LATENCY_BOUNDS_US.len()].get());
+    line(out, &format!("{name}_bucket{{le=\"+Inf\"}}"), total);
+    let micros = sum(shards, |shard| of(shard).sum_us.get());
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "decide_duration_seconds_sum {}", micros as f64 / 1e6);
-    line(out, "decide_duration_seconds_count", total);
+    let _ = writeln!(out, "{name}_sum {}", micros as f64 / 1e6);
+    line(out, &format!("{name}_count"), total);
 }
 
 fn sum(shards: &[Arc<Shard>], value: impl Fn(&Shard) -> u64) -> u64 {

@@ -12,10 +12,11 @@ use crate::access::{Access, AccessCell};
 use crate::budget::Books;
 use crate::connections::{listen, listen_all, spawn_admin, spawn_worker};
 use crate::counters::Shard;
+use crate::decision_log::DecisionLog;
 use crate::enrich::device::DeviceClassifier;
 use crate::http::admin::AdminState;
 use crate::http::context::{Memory, Responder, Worker};
-use crate::journal::{Journal, JournalConfig};
+use crate::journal::{Journal, JournalConfig, JournalCounters};
 use crate::keys::Keys;
 use crate::settings::EngineSettings;
 use crate::snapshot_cell::SnapshotCell;
@@ -69,34 +70,26 @@ impl Engine {
         let mut watcher = Watcher::new(&settings.files, cells.clone(), Arc::clone(&watch_state));
         watcher.look();
         let shards: Arc<[Arc<Shard>]> = ends.iter().map(|_| Arc::new(Shard::default())).collect();
+        let visitor_files = files.clone();
+        let housekeeping = housekeeping(&settings, Arc::clone(&users), files, journal.counters());
+        let responder = Arc::new(responder(settings, cells, users)?);
         let state = AdminState {
-            snapshots: Arc::clone(&cells.snapshots),
-            geography: Arc::clone(&cells.geography),
+            snapshots: Arc::clone(&responder.snapshots),
+            geography: Arc::clone(&responder.geography),
             shards: Arc::clone(&shards),
             journal: journal.counters(),
             watch: watch_state,
-            users: Arc::clone(&users),
+            users: Arc::clone(&responder.users),
+            decisions: Arc::clone(&responder.decisions),
             books: Arc::clone(&books),
             more: Arc::new(more_metrics),
         };
-        let (journal_directory, journal_keep) = (settings.journal_directory.clone(), settings.journal_keep);
-        let journal_bytes_max = settings.journal_bytes_max;
-        let responder = Arc::new(responder(settings, cells, users)?);
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
         threads.push(spawn_admin(admin, state, stopped.clone())?);
         threads.push(Arc::clone(&books).spawn(Arc::clone(&stop)).map_err(StartError::System)?);
-        let (users, journal_counters) = (Arc::clone(&responder.users), journal.counters());
-        let visitor_files = files.clone();
-        let housekeeping = Housekeeping {
-            users: Arc::clone(&users),
-            files,
-            journal: journal_counters,
-            journal_directory,
-            journal_bytes_max,
-            journal_keep,
-        };
+        let users = Arc::clone(&responder.users);
         threads.push(housekeeping.spawn(Arc::clone(&stop)).map_err(StartError::System)?);
         for ((listener, journal), shard) in listeners.into_iter().zip(ends).zip(shards.iter()) {
             // Made now, so that the first visitor does not wait for it.
@@ -188,6 +181,7 @@ fn responder(settings: EngineSettings, cells: Cells, users: Arc<UserStore>) -> R
         terms,
         access,
         origins: settings.origins,
+        decisions: Arc::new(DecisionLog::new(settings.explain_bytes_max)),
     })
 }
 
@@ -206,6 +200,22 @@ fn restore_visitors(settings: &EngineSettings) -> Result<(Arc<UserStore>, Visito
         );
     }
     Ok((users, files))
+}
+
+fn housekeeping(
+    settings: &EngineSettings,
+    users: Arc<UserStore>,
+    files: VisitorFiles,
+    journal: Arc<JournalCounters>,
+) -> Housekeeping {
+    Housekeeping {
+        users,
+        files,
+        journal,
+        journal_directory: settings.journal_directory.clone(),
+        journal_bytes_max: settings.journal_bytes_max,
+        journal_keep: settings.journal_keep,
+    }
 }
 
 fn open_books(settings: &EngineSettings) -> Result<Arc<Books>, StartError> {

@@ -58,6 +58,8 @@ pub struct EngineSettings {
     pub journal_bytes_max: u64,
     /// How long segments are kept although nobody needs them.
     pub journal_keep: std::time::Duration,
+    /// Bytes for recent decisions that can be explained; 0 keeps none.
+    pub explain_bytes_max: usize,
     /// Number of this engine in merged journals.
     pub node: u16,
     /// Directory of what is remembered of visitors.

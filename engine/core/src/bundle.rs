@@ -203,6 +203,16 @@ impl LoadedBundle {
         &self.exclusions[template.index()]
     }
 
+    /// How many models there may be: one per template and bandit.
+    pub(crate) fn models(&self) -> usize {
+        self.layouts.len()
+    }
+
+    /// The bandits, where they stand after the templates.
+    pub fn bandits(&self) -> impl Iterator<Item = TemplateId> + use<> {
+        (self.catalog.templates.len() as u32..self.layouts.len() as u32).map(TemplateId)
+    }
+
     /// The layout of a template's or bandit's model.
     #[inline]
     pub fn layout(&self, template: TemplateId) -> &Layout {

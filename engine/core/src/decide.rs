@@ -72,6 +72,8 @@ pub enum Loss {
     UnknownSlot,
     /// The decision already has as many ads as it may.
     TooManyAds,
+    /// The request waited too long for a decision, and there is no house ad.
+    Overloaded,
 }
 
 impl Loss {
@@ -100,6 +102,7 @@ impl Loss {
             Loss::Holdout => "holdout",
             Loss::UnknownSlot => "unknown_slot",
             Loss::TooManyAds => "too_many_ads",
+            Loss::Overloaded => "overloaded",
         }
     }
 }
@@ -194,15 +197,34 @@ pub fn decide<'s>(
     seed: u64,
     scratch: &'s mut Scratch,
 ) -> Decision<'s> {
+    evaluate(snapshot.bundle().program(), admitted.frame(), &mut scratch.rules);
+    let place = |number| Place::new(snapshot, admitted, number, now_ms, seed);
+    fill_all(admitted.placements().len(), scratch, |number, scratch| place(number).fill(scratch))
+}
+
+/// Decides for a request that has waited too long: house ads, no rules, nothing of the visitor. `admitted` should grant
+/// nothing ([`Admitted::nothing`]).
+pub fn decide_late<'s>(
+    snapshot: &Snapshot,
+    admitted: &Admitted<'_>,
+    now_ms: i64,
+    scratch: &'s mut Scratch,
+) -> Decision<'s> {
+    let place = |number| Place::new(snapshot, admitted, number, now_ms, 0);
+    fill_all(admitted.placements().len(), scratch, |number, scratch| place(number).fill_late(scratch))
+}
+
+fn fill_all(
+    placements: usize,
+    scratch: &mut Scratch,
+    fill: impl Fn(usize, &mut Scratch) -> Result<(), Loss>,
+) -> Decision<'_> {
     scratch.ads.clear();
     scratch.outcomes.clear();
     scratch.notes.clear();
-    evaluate(snapshot.bundle().program(), admitted.frame(), &mut scratch.rules);
-    for number in 0..admitted.placements().len() {
-        let first_ad = scratch.ads.len();
-        let place = Place::new(snapshot, admitted, number, now_ms, seed);
-        let first_note = scratch.notes.len();
-        let no_fill = place.fill(scratch).err();
+    for number in 0..placements {
+        let (first_ad, first_note) = (scratch.ads.len(), scratch.notes.len());
+        let no_fill = fill(number, scratch).err();
         let (ads, notes) = (scratch.ads.len() - first_ad, scratch.notes.len() - first_note);
         scratch.outcomes.push(PlacementOutcome {
             first_ad: first_ad as u16,

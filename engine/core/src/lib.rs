@@ -22,6 +22,7 @@ mod eligibility;
 pub mod experiment;
 pub mod explain;
 pub mod hash;
+pub mod inputs;
 pub mod limits;
 pub mod locale;
 pub mod model;

@@ -109,6 +109,17 @@ impl Place<'_> {
         Ok(())
     }
 
+    /// Pushes the placement's house ad without asking rules; an error means that there is none.
+    pub(crate) fn fill_late(&self, scratch: &mut Scratch) -> Result<(), Loss> {
+        let placement = self.snapshot.bundle().placement(self.request.slot).ok_or(Loss::UnknownSlot)?;
+        self.push_house(placement, Loss::Overloaded, scratch)?;
+        // Nobody knows which segments the visitor is in.
+        if let Some(ad) = scratch.ads.last_mut() {
+            ad.context = Context::default();
+        }
+        Ok(())
+    }
+
     /// Pushes what matching rules of the wanted class show; returns why the best candidate lost, if one did.
     ///
     /// # Errors

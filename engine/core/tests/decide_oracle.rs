@@ -25,11 +25,11 @@ use tessera_engine_core::signals::{Device, Filter, LocalTime, Money, PlacementRe
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_engine_core::standing::Standing;
 use tessera_engine_core::switches::Switches;
-use tessera_rulevm::{Frame, evaluate, literals_of};
+use tessera_rulevm::{Frame, VerifiedProgram, evaluate, literal_truth, literals_of, nearest_match};
 use tessera_wire::catalog::{Budget, CampaignId, OfferId, TemplateId};
 use tessera_wire::event::{Arm, ArmChoice, Mode};
 use tessera_wire::posterior::PosteriorTable;
-use tessera_wire::program::{Feature, Polarity, RuleId, Window};
+use tessera_wire::program::{ACCEPT, Feature, LiteralId, Polarity, RuleId, Window};
 use tessera_wire::signal::{DEVICE_TYPES, Gates, NUMBER_SCALE};
 use tessera_wire::switches::{self, Off};
 
@@ -540,4 +540,47 @@ fn without_a_model_every_combination_is_equally_likely() {
         }
     }
     assert!(seen);
+}
+
+/// Where the code at `entry` ends when these literals come out otherwise than they do.
+fn accepts(program: &VerifiedProgram, frame: &Frame, entry: u32, changed: &[LiteralId]) -> bool {
+    let mut at = entry;
+    while let Some(branch) = program.program().code.get(at as usize) {
+        let is_true = literal_truth(program, frame, branch.literal).0 != changed.contains(&branch.literal);
+        at = if is_true { branch.on_true } else { branch.on_false };
+    }
+    at == ACCEPT
+}
+
+#[test]
+fn what_would_have_made_a_rule_match_is_the_least_that_would() {
+    let mut seen = [0usize; 4];
+    for number in 0..WORLDS {
+        let case = Case::new(number);
+        let program = case.snapshot.bundle().program();
+        let mut frame = Frame::new(program);
+        for visitor in 0..10 {
+            let ask = Ask::new(number * 1_000 + visitor);
+            let frame = ask.admit(&case.snapshot, &mut frame).frame();
+            for rule in &program.program().rules {
+                let literals = literals_of(program, rule.entry);
+                if literals.len() > 8 {
+                    continue;
+                }
+                let subsets = (0..1u32 << literals.len()).map(|bits| {
+                    let chosen = (0..literals.len()).filter(|at| bits >> at & 1 == 1);
+                    chosen.map(|at| literals[at]).collect::<Vec<_>>()
+                });
+                let able = subsets.filter(|changed| accepts(program, frame, rule.entry, changed));
+                let least = able.map(|changed| changed.len()).min();
+                let found = nearest_match(program, frame, rule.entry);
+                assert_eq!(found.as_ref().map(Vec::len), least, "{:?}", case.world.sources().1);
+                if let Some(found) = found {
+                    assert!(accepts(program, frame, rule.entry, &found));
+                    seen[found.len().min(3)] += 1;
+                }
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 100), "{seen:?}");
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::budget::Books;
 use crate::counters::{Shard, family, line, render, single};
+use crate::decision_log::DecisionLog;
 use crate::enrich::geo_cell::GeoCell;
 use crate::journal::JournalCounters;
 use crate::server::now_ms;
@@ -28,6 +29,7 @@ pub(crate) struct AdminState {
     pub(crate) geography: Arc<GeoCell>,
     pub(crate) watch: Arc<WatchState>,
     pub(crate) users: Arc<UserStore>,
+    pub(crate) decisions: Arc<DecisionLog>,
     pub(crate) books: Arc<Books>,
     pub(crate) more: Arc<dyn Fn(&mut String) + Send + Sync>,
 }
@@ -122,6 +124,7 @@ impl AdminState {
         self.render_journal(&mut out);
         self.watch.render(&mut out);
         self.users.render(&mut out);
+        self.decisions.render(&mut out);
         self.books.render(&mut out);
         (self.more)(&mut out);
         out

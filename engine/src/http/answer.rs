@@ -68,7 +68,9 @@ impl Answer<'_> {
         json.close(b'}');
         if let Some(explained) = self.explanation {
             json.key("explain");
-            json.value(|out| explanation::encode(&self.body.placements, explained, out));
+            json.value(|out| {
+                explanation::encode(self.body.placements.iter().map(|one| one.id.0.as_ref()), explained, out)
+            });
         }
         json.close(b'}');
     }

@@ -193,6 +193,7 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
         node: read(resolved, "engine.node", number::<u16>)?,
         key_directory: data_dir.join("keys"),
         visitor_bytes_max: read(resolved, "engine.visitor_memory", bytes)?,
+        explain_bytes_max: read(resolved, "engine.explain_memory", bytes)?,
         token_ttl_secs: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
         client_addresses: ClientAddrPolicy {
             trusted: read(resolved, "engine.trusted_proxies", networks)?,

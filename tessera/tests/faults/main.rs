@@ -23,6 +23,7 @@ mod full_disk;
 mod http2;
 mod kill;
 mod learning;
+mod overload;
 mod rude_clients;
 mod segment;
 mod start;

@@ -28,9 +28,10 @@ use self::fit::{Conditions, Lot};
 use self::request::BidRequest;
 use self::write::Writer;
 use super::context::{Arrival, Caller, Memory, Responder, Worker};
-use super::decide::{Decided, Shown, Sold, Summary};
+use super::decided::{Decided, Shown, Sold, Summary};
 use super::problem::Problem;
 use super::request::{FormatBody, PlacementBody};
+use crate::admission::Waited;
 use crate::counters::NoBid;
 use crate::limits::IMPRESSIONS_PER_DECISION;
 use crate::snapshot_cell::Live;
@@ -120,7 +121,7 @@ impl Responder {
             catalog: live.bundle().catalog(),
             is_our_url_secure: self.public_url.starts_with("https://"),
         };
-        let currency = match conditions.checked() {
+        let currency = match conditions.checked(arrival.waited) {
             Ok(currency) => currency,
             Err(reason) => return Ok(outcome.all_lost(&request, reason)),
         };
@@ -212,8 +213,9 @@ fn sell<'d>(
 
 impl Conditions<'_> {
     /// What holds for the whole request: time, seat, currency.
-    fn checked(&self) -> Result<&str, NoBid> {
-        if self.request.tmax.is_some_and(|tmax| tmax <= self.terms.tmax_margin_ms) {
+    fn checked(&self, waited: Waited) -> Result<&str, NoBid> {
+        let ours = |tmax: u32| tmax.saturating_sub(self.terms.tmax_margin_ms);
+        if self.request.tmax.is_some_and(|tmax| ours(tmax) == 0 || waited.is_beyond(ours(tmax).into())) {
             return Err(NoBid::Time);
         }
         self.check_seat()?;

@@ -16,7 +16,7 @@ use tessera_wire::event::{Event, Remembered, Touch};
 use tessera_wire::token::{Token, TokenBuffer};
 
 use super::super::context::Responder;
-use super::super::decide::Shown;
+use super::super::decided::Shown;
 use super::super::problem::Problem;
 use super::super::touch::{currency, query_values};
 use crate::bidding::MICROS;

@@ -6,7 +6,7 @@ use tessera_wire::token::{Token, sign_into};
 
 use super::super::answer::append_hex;
 use super::super::context::Responder;
-use super::super::decide::Shown;
+use super::super::decided::Shown;
 use super::super::json::Json;
 use super::banner;
 use super::fit::{Conditions, Lot, Sale, domains};

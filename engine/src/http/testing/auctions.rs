@@ -14,6 +14,7 @@ use super::super::problem::Problem;
 use super::golden::{case_files, difference};
 use super::{NOW_MS, Shop};
 use crate::access::Scopes;
+use crate::admission::Waited;
 use crate::bidding::Terms;
 use crate::counters::NoBid;
 
@@ -45,11 +46,18 @@ fn shop() -> Shop {
 fn ask(shop: &Shop, bytes: &[u8], caller: Caller) -> Result<Answered, Problem> {
     let headers = HeaderMap::new();
     let peer = "203.0.113.9".parse().unwrap();
-    let arrival =
-        Arrival { caller, scopes: Scopes::OPEN, peer, headers: &headers, now_ms: NOW_MS, random: 7 };
+    let arrival = Arrival {
+        caller,
+        scopes: Scopes::OPEN,
+        peer,
+        headers: &headers,
+        now_ms: NOW_MS,
+        waited: Waited::default(),
+        random: 7,
+    };
     let (mut out, mut served) = (Vec::new(), Vec::new());
     let memory = &mut Memory::new(&shop.unlearned);
-    let mut emit = |shown: super::super::decide::Shown<'_>| served.push(shown.served);
+    let mut emit = |shown: super::super::decided::Shown<'_>| served.push(shown.served);
     let outcome = shop.responder.bid_on(&shop.unlearned, &arrival, bytes, memory, &mut out, &mut emit)?;
     assert_eq!(outcome.bids > 0, !out.is_empty(), "a response is written exactly when there is a bid");
     let response = (!out.is_empty()).then(|| serde_json::from_slice(&out).unwrap());
@@ -338,6 +346,7 @@ fn the_catalogs_price_goes_before_the_terms() {
         peer,
         headers: &headers,
         now_ms: NOW_MS,
+        waited: Waited::default(),
         random: 7,
     };
     let price = |cpm_micros, currency| {
