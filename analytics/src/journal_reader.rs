@@ -63,6 +63,32 @@ pub enum ReadError {
     },
 }
 
+/// The node that wrote a directory's segments, from the oldest header that makes sense; `None` while there is none.
+///
+/// # Errors
+/// [`ReadError`] when the file system refuses or a segment is newer than this reader.
+pub fn node_of(directory: &Path) -> Result<Option<u16>, ReadError> {
+    for segment in segments(directory)? {
+        let path = directory.join(journal::file_name(segment));
+        let mut header = Vec::with_capacity(journal::HEADER_BYTES);
+        let read = File::open(&path)
+            .and_then(|file| file.take(journal::HEADER_BYTES as u64).read_to_end(&mut header));
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue, // deleted meanwhile
+            Err(source) => return Err(ReadError::Io { path, source }),
+            Ok(_) => {}
+        }
+        match SegmentHeader::decode(&header) {
+            Ok(header) => return Ok(Some(header.node)),
+            Err(source @ SegmentError::SchemaTooNew { .. }) => {
+                return Err(ReadError::Segment { segment, source });
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
 /// Reads one node's journal directory.
 #[derive(Debug)]
 pub struct JournalReader {
@@ -145,7 +171,9 @@ impl JournalReader {
 
     /// Opens the segment of the position, or the next one when that is gone.
     fn open_segment(&mut self) -> Result<bool, ReadError> {
-        let Some(found) = self.segments()?.into_iter().find(|first| *first >= self.position.segment) else {
+        let Some(found) =
+            segments(&self.directory)?.into_iter().find(|first| *first >= self.position.segment)
+        else {
             return Ok(false);
         };
         if found != self.position.segment {
@@ -248,25 +276,25 @@ impl JournalReader {
     }
 
     fn segment_after(&self, segment: u64) -> Result<Option<u64>, ReadError> {
-        Ok(self.segments()?.into_iter().find(|first| *first > segment))
+        Ok(segments(&self.directory)?.into_iter().find(|first| *first > segment))
     }
+}
 
-    /// First sequence numbers of the segments, oldest first. A missing directory has none.
-    fn segments(&self) -> Result<Vec<u64>, ReadError> {
-        let fail = |source| ReadError::Io { path: self.directory.clone(), source };
-        let entries = match std::fs::read_dir(&self.directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(fail(error)),
-        };
-        let mut segments = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(fail)?.file_name();
-            segments.extend(name.to_str().and_then(journal::sequence_of_file_name));
-        }
-        segments.sort_unstable();
-        Ok(segments)
+/// First sequence numbers of a directory's segments, oldest first. A missing directory has none.
+fn segments(directory: &Path) -> Result<Vec<u64>, ReadError> {
+    let fail = |source| ReadError::Io { path: directory.to_path_buf(), source };
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(fail(error)),
+    };
+    let mut segments = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(fail)?.file_name();
+        segments.extend(name.to_str().and_then(journal::sequence_of_file_name));
     }
+    segments.sort_unstable();
+    Ok(segments)
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ pub const SEGMENT_FIELD: &str = "segment";
 pub const NO_SEGMENT: &str = "none";
 
 /// Number of a name in one store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct NameId(pub u32);
 
 /// What a name names. The codes are stored.
@@ -36,6 +38,20 @@ pub enum NameKind {
     Label = 5,
     /// A behaviour event's name.
     Behaviour = 6,
+    /// A placement.
+    Placement = 7,
+    /// A flight.
+    Flight = 8,
+    /// An offer.
+    Offer = 9,
+    /// A rule.
+    Rule = 10,
+    /// A language tag.
+    Locale = 11,
+    /// An experiment, or a split of rules.
+    Experiment = 12,
+    /// A variant or arm; its owner is the experiment or split.
+    Variant = 13,
 }
 
 /// A name as the store knows it.
@@ -43,7 +59,7 @@ pub enum NameKind {
 pub struct Name {
     /// Code of a [`NameKind`].
     pub kind: u8,
-    /// Slot of an asset, field of a label, otherwise empty.
+    /// Slot of an asset, field of a label, experiment of a variant, otherwise empty.
     pub owner: String,
     /// The text id.
     pub text: String,
@@ -94,7 +110,9 @@ impl Names {
 }
 
 /// A short list of names: a context (one label per field) or a combination (one asset per slot).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct NameList {
     len: u8,
     ids: [NameId; NAME_LIST_MAX],
@@ -114,7 +132,7 @@ impl NameList {
 
     /// The names.
     pub fn ids(&self) -> &[NameId] {
-        &self.ids[..usize::from(self.len)]
+        &self.ids[..usize::from(self.len).min(NAME_LIST_MAX)]
     }
 
     /// The stored form: four little-endian bytes per name.
@@ -141,6 +159,20 @@ pub struct GenerationNames {
     pub campaigns: Vec<NameId>,
     /// Templates by index.
     pub templates: Vec<TemplateShape>,
+    /// Placements by index.
+    pub placements: Vec<NameId>,
+    /// Flights by index.
+    pub flights: Vec<NameId>,
+    /// Offers by index.
+    pub offers: Vec<NameId>,
+    /// Rules by index.
+    pub rules: Vec<NameId>,
+    /// Languages by index.
+    pub locales: Vec<NameId>,
+    /// Experiments by index: their own name and those of their variants.
+    pub experiments: Vec<(NameId, Vec<NameId>)>,
+    /// Arms of splits by index: the split and the arm.
+    pub splits: Vec<(NameId, NameId)>,
     /// The campaign of ads without one.
     pub no_campaign: NameId,
     /// The segment of ads without one.
@@ -170,14 +202,48 @@ impl GenerationNames {
         let campaigns =
             generation.campaigns.iter().map(|c| names.id(NameKind::Campaign, "", &c.id)).collect();
         let templates = generation.templates.iter().map(|t| TemplateShape::new(t, names)).collect();
+        let mut list = |kind: NameKind, texts: &[String]| -> Vec<NameId> {
+            texts.iter().map(|text| names.id(kind, "", text)).collect()
+        };
+        let placements = list(NameKind::Placement, &generation.placements);
+        let flights = list(NameKind::Flight, &generation.flights);
+        let offers = list(NameKind::Offer, &generation.offers);
+        let rules = list(NameKind::Rule, &generation.rules);
+        let locales = list(NameKind::Locale, &generation.locales);
         Arc::new(GenerationNames {
             generation: generation.generation,
             campaigns,
             templates,
+            placements,
+            flights,
+            offers,
+            rules,
+            locales,
+            experiments: experiments(generation, names),
+            splits: splits(generation, names),
             no_campaign: names.id(NameKind::Campaign, "", ""),
             no_segment: names.id(NameKind::Segment, "", NO_SEGMENT),
         })
     }
+}
+
+fn experiments(generation: &Generation, names: &mut Names) -> Vec<(NameId, Vec<NameId>)> {
+    let numbered = generation.experiments.iter().map(|experiment| {
+        let variants = experiment
+            .variants
+            .iter()
+            .map(|text| names.id(NameKind::Variant, &experiment.id, text))
+            .collect();
+        (names.id(NameKind::Experiment, "", &experiment.id), variants)
+    });
+    numbered.collect()
+}
+
+fn splits(generation: &Generation, names: &mut Names) -> Vec<(NameId, NameId)> {
+    let numbered = generation.variants.iter().map(|(split, arm)| {
+        (names.id(NameKind::Experiment, "", split), names.id(NameKind::Variant, split, arm))
+    });
+    numbered.collect()
 }
 
 impl TemplateShape {

@@ -146,13 +146,22 @@ pub struct SegmentCombinations {
     pub combinations: Vec<CombinationResult>,
 }
 
-/// The writer's own state.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Totals {
-    /// How far the journal has taken effect.
+/// How far one node's journal has taken effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct NodeTotals {
+    /// Which node.
+    pub node: u16,
+    /// After the last record that has taken effect.
     pub position: Position,
     /// First segment that a restart reads again: older segment files may be deleted, this one and later ones not.
     pub needed_segment: u64,
+}
+
+/// The writer's own state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Totals {
+    /// How far each node's journal has taken effect.
+    pub nodes: Vec<NodeTotals>,
     /// Counters by name: `read`, `stored`, `duplicate`, `unjoined`, `unnamed`, `waiting`, `evicted`, `damaged`, ..
     pub counters: BTreeMap<String, i64>,
     /// Posterior tables published.
@@ -173,6 +182,10 @@ pub struct Report {
 struct Arms {
     personalized: ArmCounts,
     holdout: ArmCounts,
+}
+
+fn node_totals((node, checkpoint): (&u16, &store::Checkpoint)) -> NodeTotals {
+    NodeTotals { node: *node, position: checkpoint.position, needed_segment: checkpoint.needed_segment() }
 }
 
 impl Report {
@@ -275,8 +288,7 @@ impl Report {
         let counters = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let newest_served_ms = (progress.watermark_ms != i64::MIN).then_some(progress.watermark_ms);
         Ok(Totals {
-            position: progress.position,
-            needed_segment: progress.replay_segment.min(progress.position.segment),
+            nodes: progress.nodes.iter().map(node_totals).collect(),
             counters: counters.collect::<Result<_, _>>()?,
             posterior_generation: unsigned(generation.unwrap_or(0)),
             newest_served_ms,

@@ -132,11 +132,11 @@ fn a_store_copied_at_any_moment_can_be_continued() {
 
 /// What a retention job may do.
 fn delete_old_segments(world: &World, store: &Path) {
-    let needed = Report::open(store).unwrap().totals(0).unwrap().needed_segment;
+    let needed = Report::open(store).unwrap().totals(0).unwrap().nodes[0].needed_segment;
     for entry in std::fs::read_dir(&world.journal.dir).unwrap() {
         let entry = entry.unwrap();
-        let first = sequence_of_file_name(entry.file_name().to_str().unwrap()).unwrap();
-        if first < needed {
+        let first = sequence_of_file_name(entry.file_name().to_str().unwrap());
+        if first.is_some_and(|first| first < needed) {
             std::fs::remove_file(entry.path()).unwrap();
         }
     }
@@ -167,7 +167,8 @@ fn a_journal_that_grows_while_the_writer_restarts_is_counted_once() {
     drain(&mut world.open(config.clone()));
     let store = &config.store_path;
     let totals = Report::open(store).unwrap().totals(0).unwrap();
-    assert!(totals.needed_segment > 0 && totals.needed_segment <= totals.position.segment);
+    let node = totals.nodes[0];
+    assert!(node.needed_segment > 0 && node.needed_segment <= node.position.segment);
     let connection = tessera_analytics::store::open_read_only(store).unwrap();
     let sql = "SELECT sum(served), sum(impressions), sum(clicks) FROM facts_hourly";
     let sums: (i64, i64, i64) =

@@ -27,7 +27,7 @@ fn ad(n: u64) -> Event {
 fn apply(fold: &mut Fold, events: &[Event]) -> Delta {
     let mut delta = Delta::default();
     for event in events {
-        fold.apply(0, event, &mut delta);
+        fold.apply(1, 0, event, &mut delta);
     }
     delta
 }
@@ -68,9 +68,9 @@ proptest! {
         events.sort_by_cached_key(|event| hash(event, seed));
         let mut fold = fold();
         let mut delta = Delta::default();
-        fold.apply(0, &Event::Generation(generation(1)), &mut delta);
+        fold.apply(1, 0, &Event::Generation(generation(1)), &mut delta);
         for event in &events {
-            fold.apply(0, event, &mut delta);
+            fold.apply(1, 0, event, &mut delta);
         }
         prop_assert_eq!(sums(&delta), wanted(&touches.iter().copied().collect()));
         let tally = delta.tally;

@@ -16,7 +16,7 @@ use crate::decision_log::DecisionLog;
 use crate::enrich::device::DeviceClassifier;
 use crate::http::admin::AdminState;
 use crate::http::context::{Memory, Responder, Worker};
-use crate::journal::{Journal, JournalConfig};
+use crate::journal::{Journal, JournalConfig, JournalCounters};
 use crate::keys::Keys;
 use crate::settings::EngineSettings;
 use crate::snapshot_cell::SnapshotCell;
@@ -70,6 +70,8 @@ impl Engine {
         let mut watcher = Watcher::new(&settings.files, cells.clone(), Arc::clone(&watch_state));
         watcher.look();
         let shards: Arc<[Arc<Shard>]> = ends.iter().map(|_| Arc::new(Shard::default())).collect();
+        let visitor_files = files.clone();
+        let housekeeping = housekeeping(&settings, Arc::clone(&users), files, journal.counters());
         let responder = Arc::new(responder(settings, cells, users)?);
         let state = AdminState {
             snapshots: Arc::clone(&responder.snapshots),
@@ -88,9 +90,7 @@ impl Engine {
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
         threads.push(spawn_admin(admin, state, stopped.clone())?);
         threads.push(Arc::clone(&books).spawn(Arc::clone(&stop)).map_err(StartError::System)?);
-        let (users, journal_counters) = (Arc::clone(&responder.users), journal.counters());
-        let visitor_files = files.clone();
-        let housekeeping = Housekeeping { users: Arc::clone(&users), files, journal: journal_counters };
+        let users = Arc::clone(&responder.users);
         threads.push(housekeeping.spawn(Arc::clone(&stop)).map_err(StartError::System)?);
         for ((listener, journal), shard) in listeners.into_iter().zip(ends).zip(shards.iter()) {
             // Made now, so that the first visitor does not wait for it.
@@ -205,6 +205,22 @@ fn restore_visitors(settings: &EngineSettings) -> Result<(Arc<UserStore>, Visito
     Ok((users, files))
 }
 
+fn housekeeping(
+    settings: &EngineSettings,
+    users: Arc<UserStore>,
+    files: VisitorFiles,
+    journal: Arc<JournalCounters>,
+) -> Housekeeping {
+    Housekeeping {
+        users,
+        files,
+        journal,
+        journal_directory: settings.journal_directory.clone(),
+        journal_bytes_max: settings.journal_bytes_max,
+        journal_keep: settings.journal_keep,
+    }
+}
+
 fn open_books(settings: &EngineSettings) -> Result<Arc<Books>, StartError> {
     let directory = &settings.budget_directory;
     let books = Books::open(directory, settings.workers, settings.budget_share_ppm);
@@ -217,6 +233,7 @@ fn open_journal(settings: &EngineSettings) -> Result<crate::journal::Opened, Sta
         sync: settings.journal_sync,
         node: settings.node,
         workers: settings.workers,
+        bytes_max: settings.journal_bytes_max,
     };
     Journal::open(&config, now_ms)
         .map_err(|cause| StartError::Journal { directory: settings.journal_directory.clone(), cause })

@@ -56,6 +56,10 @@ pub struct EngineSettings {
     pub journal_directory: PathBuf,
     /// When the journal is forced to the disk.
     pub journal_sync: Sync,
+    /// Bytes that the journal may take.
+    pub journal_bytes_max: u64,
+    /// How long segments are kept although nobody needs them.
+    pub journal_keep: std::time::Duration,
     /// Bytes for recent decisions that can be explained; 0 keeps none.
     pub explain_bytes_max: usize,
     /// Number of this engine in merged journals.

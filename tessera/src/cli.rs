@@ -31,8 +31,20 @@ enum Command {
     Engine,
     /// Run only the control plane: publishing, reports, console
     Control,
-    /// Run only the analytics writer: rollups and posteriors
-    Analytics,
+    /// Run only the analytics writer: facts, rollups and posteriors
+    Analytics {
+        #[command(subcommand)]
+        command: Option<AnalyticsCommand>,
+    },
+    /// Build the analytics store anew from journals
+    Replay {
+        /// Journal directory; once for each engine
+        #[arg(long, required = true)]
+        from: Vec<PathBuf>,
+        /// The store to make, instead of the one in the data directory
+        #[arg(long)]
+        to: Option<PathBuf>,
+    },
     /// Compile a bundle source directory to a bundle file
     Build {
         /// Directory with catalog.toml and *.rules files
@@ -79,6 +91,12 @@ enum Command {
     Ready,
     /// Print the version
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+enum AnalyticsCommand {
+    /// Compare what became of events with the facts that are stored; exit code 1 when they disagree
+    Reconcile,
 }
 
 #[derive(Debug, Subcommand)]
@@ -247,7 +265,11 @@ fn run_part(command: &Command, config: &Config) -> anyhow::Result<ExitCode> {
         Command::Serve => commands::serve::run(config, Parts::ALL),
         Command::Engine => commands::serve::run(config, Parts::ENGINE),
         Command::Control => commands::serve::run(config, Parts::CONTROL),
-        Command::Analytics => commands::serve::run(config, Parts::ANALYTICS),
+        Command::Analytics { command: None } => commands::serve::run(config, Parts::ANALYTICS),
+        Command::Analytics { command: Some(AnalyticsCommand::Reconcile) } => {
+            commands::analytics::reconcile(config)
+        }
+        Command::Replay { from, to } => commands::replay::run(config, from, to.as_deref()),
         Command::Key { command } => {
             let path = &config.engine.settings.files.access;
             match command {

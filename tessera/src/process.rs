@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use tessera_analytics::fold::FoldConfig;
 use tessera_analytics::report::Report;
+use tessera_analytics::sources::SourceConfig;
 use tessera_analytics::writer::{Writer, WriterConfig};
 use tessera_control::publisher::{Outcome, Publisher};
 use tessera_control::server::{Server, ServerError, ServerSettings};
@@ -106,7 +107,7 @@ impl Running {
 
 /// One process per part and data directory. Two engines would use the same sequence numbers in one journal, two writers
 /// would count its events twice. The system lets go of the lock of a killed process.
-fn lock(data_dir: &Path, part: &str) -> anyhow::Result<File> {
+pub(crate) fn lock(data_dir: &Path, part: &str) -> anyhow::Result<File> {
     let path = data_dir.join(format!("{part}.lock"));
     let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
     match file.try_lock() {
@@ -211,13 +212,21 @@ fn listen_failed(address: std::net::SocketAddr, cause: &std::io::Error, key: &st
     )
 }
 
-fn start_analytics(config: &Config) -> anyhow::Result<Analytics> {
+/// How the writer of this configuration works.
+pub(crate) fn writer_config(config: &Config) -> WriterConfig {
     let mut settings = WriterConfig::new(config.journal_dir(), config.store_path(), config.posterior_path());
+    settings.sources.extend(config.other_journals.iter().cloned().map(SourceConfig::Journal));
+    settings.retention = config.retention;
     settings.publish_interval_ms = config.publish_interval.as_millis() as i64;
     settings.fold =
         FoldConfig { attribution_window_ms: config.attribution_window.as_millis() as i64, ..settings.fold };
     settings.half_life_hours = config.half_life.map(|half_life| half_life.as_secs_f64() / 3_600.0);
-    let mut writer = Writer::open(settings, Arc::new(now_ms)).context("cannot start the analytics writer")?;
+    settings
+}
+
+fn start_analytics(config: &Config) -> anyhow::Result<Analytics> {
+    let mut writer =
+        Writer::open(writer_config(config), Arc::new(now_ms)).context("cannot start the analytics writer")?;
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let thread = std::thread::Builder::new().name("analytics".into()).spawn(move || writer.run(&flag))?;

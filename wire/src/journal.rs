@@ -124,6 +124,20 @@ pub fn sequence_of_file_name(name: &str) -> Option<u64> {
     (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
+/// In a journal's directory: which segments the analytics store still needs. Older ones may be deleted.
+pub const NEEDED_FILE: &str = "needed-by-analytics.txt";
+
+/// The text of [`NEEDED_FILE`].
+pub fn needed_text(first_sequence: u64) -> String {
+    format!("{first_sequence}\n")
+}
+
+/// The first segment that is still needed, `None` when the text makes no sense.
+pub fn needed_from_text(text: &str) -> Option<u64> {
+    let digits = text.strip_suffix('\n')?;
+    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+}
+
 /// Appends one framed record to `out`.
 pub fn append_record(sequence: u64, event: &Event, out: &mut Vec<u8>) {
     let start = out.len();
@@ -258,6 +272,10 @@ mod tests {
         assert_eq!(SegmentHeader::decode(&header.encode()), Ok(header));
         assert_eq!(sequence_of_file_name(&file_name(42)), Some(42));
         assert_eq!(sequence_of_file_name("journal-1.tsj"), None);
+        assert_eq!(needed_from_text(&needed_text(u64::MAX)), Some(u64::MAX));
+        for text in ["", "\n", "12", "x\n", "-1\n", "99999999999999999999\n"] {
+            assert_eq!(needed_from_text(text), None, "{text:?}");
+        }
         let mut newer = SegmentHeader { schema: SCHEMA + 1, ..header }.encode();
         assert!(matches!(SegmentHeader::decode(&newer), Err(SegmentError::SchemaTooNew { .. })));
         let older = SegmentHeader { schema: SCHEMA - 1, ..header }.encode();

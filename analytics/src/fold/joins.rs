@@ -3,14 +3,14 @@
 //! Guarantees: at most the given number of entries; the oldest leave first, and whoever leaves before its window ended is
 //! counted by the caller.
 //!
-//! Cost: one hash look-up per served record or touch; about 190 bytes per entry.
+//! Cost: one hash look-up per served record or touch; about 230 bytes per entry.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ahash::AHashMap;
-use tessera_wire::event::{Arm, Mode, Served, TouchKind};
-use tessera_wire::limits::{CHOICES_PER_AD_MAX, CONTEXT_FIELDS_MAX};
+use tessera_wire::event::{Arm, Exposure, Mode, Served, TouchKind};
+use tessera_wire::limits::{CHOICES_PER_AD_MAX, CONTEXT_FIELDS_MAX, NOTES_PER_AD_MAX};
 
 use crate::names::GenerationNames;
 
@@ -34,6 +34,10 @@ pub(super) struct ServedAd {
     pub combination: u32,
     /// Arms of bandits of rules: template index of the bandit, and number of the arm.
     pub choices: [Option<(u32, u16)>; CHOICES_PER_AD_MAX],
+    /// The campaign's experiment that the visitor takes part in.
+    pub exposure: Option<Exposure>,
+    /// Arms of splits reported.
+    pub splits: [Option<u32>; NOTES_PER_AD_MAX],
     /// Arm.
     pub arm: Arm,
     /// Consent mode.
@@ -56,6 +60,8 @@ impl ServedAd {
             template: served.template,
             combination: served.combination,
             choices: served.choices.map(|choice| choice.map(|choice| (choice.bandit, choice.arm))),
+            exposure: served.exposure,
+            splits: served.variants,
             arm: served.arm,
             mode: served.mode,
             context: served.context,

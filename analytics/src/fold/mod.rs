@@ -11,15 +11,23 @@
 //! Not here: reading ([`crate::journal_reader`]) and keeping ([`crate::store`]).
 
 mod delta;
+mod experiments;
+mod fact;
 mod joins;
 mod pending;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use tessera_wire::event::{Arm, Behaviour, Event, Generation, Served, Touch, TouchKind};
+use tessera_wire::event::{
+    Arm, Behaviour, Event, Generation, Remembered, Served, Touch, TouchKind, VisitorChange,
+};
 
-pub use delta::{CellKey, CombinationKey, Counts, Delta, FactKey, Tally, Trials, WaitingChange};
+pub use delta::{
+    CellKey, CombinationKey, Counts, Delta, ExperimentCounts, ExperimentKey, FactKey, Outcome, Tally, Trials,
+    WaitingChange,
+};
+pub use fact::{Fact, FactKind, ServedFact, subject_half};
 use joins::{Joins, ServedAd};
 use pending::{Messages, Waiting};
 
@@ -67,7 +75,8 @@ pub struct Fold {
     waiting: Waiting,
     messages: Messages,
     watermark_ms: i64,
-    marks: VecDeque<Mark>,
+    /// By node.
+    marks: BTreeMap<u16, VecDeque<Mark>>,
 }
 
 /// The state when a segment's first record was folded: how far back a restart must read.
@@ -91,7 +100,7 @@ impl Fold {
             waiting: Waiting::default(),
             messages: Messages::default(),
             watermark_ms: i64::MIN,
-            marks: VecDeque::new(),
+            marks: BTreeMap::new(),
         }
     }
 
@@ -105,17 +114,16 @@ impl Fold {
         self.watermark_ms
     }
 
-    /// Folds one record of the segment that starts with sequence number `segment`.
-    pub fn apply(&mut self, segment: u64, event: &Event, delta: &mut Delta) {
-        self.mark(segment);
+    /// Folds one record of a node's segment that starts with sequence number `segment`.
+    pub fn apply(&mut self, node: u16, segment: u64, event: &Event, delta: &mut Delta) {
+        self.mark(node, segment);
         delta.tally.read += 1;
         match event {
             Event::Generation(generation) => self.apply_generation(generation, delta),
             Event::Served(served) => self.apply_served(served, delta),
             Event::Touch(touch) => self.apply_touch(touch, delta),
             Event::Behaviour(behaviour) => self.apply_behaviour(behaviour, delta),
-            // Only engines need to know what they remember.
-            Event::Remembered(_) => {}
+            Event::Remembered(remembered) => apply_remembered(remembered, delta),
         }
     }
 
@@ -133,21 +141,22 @@ impl Fold {
         }
     }
 
-    /// The segment from which a restart must read to rebuild this state, with the journal's time before it: that of the
-    /// oldest thing remembered, and back by the time that touches may come early.
-    pub fn replay_from(&mut self) -> Option<(u64, i64)> {
-        let needs_no_older =
-            |mark: &Mark| mark.joins <= self.joins.oldest() && mark.messages <= self.messages.oldest();
-        let last = self.marks.iter().rposition(needs_no_older)?;
-        let early_ms = self.marks[last].watermark_ms.saturating_sub(self.config.wait_ms);
-        let first = self.marks.range(..=last).rposition(|mark| mark.watermark_ms <= early_ms).unwrap_or(0);
-        self.marks.drain(..first);
-        self.marks.front().map(|mark| (mark.segment, mark.watermark_ms))
+    /// The segment of a node from which a restart must read to rebuild this state, with the journal's time before it: that
+    /// of the oldest thing remembered, and back by the time that touches may come early.
+    pub fn replay_from(&mut self, node: u16) -> Option<(u64, i64)> {
+        let (joins, messages) = (self.joins.oldest(), self.messages.oldest());
+        let marks = self.marks.get_mut(&node)?;
+        let last = marks.iter().rposition(|mark| mark.joins <= joins && mark.messages <= messages)?;
+        let early_ms = marks[last].watermark_ms.saturating_sub(self.config.wait_ms);
+        let first = marks.range(..=last).rposition(|mark| mark.watermark_ms <= early_ms).unwrap_or(0);
+        marks.drain(..first);
+        marks.front().map(|mark| (mark.segment, mark.watermark_ms))
     }
 
-    fn mark(&mut self, segment: u64) {
-        if self.marks.back().is_none_or(|mark| mark.segment != segment) {
-            self.marks.push_back(Mark {
+    fn mark(&mut self, node: u16, segment: u64) {
+        let marks = self.marks.entry(node).or_default();
+        if marks.back().is_none_or(|mark| mark.segment != segment) {
+            marks.push_back(Mark {
                 segment,
                 watermark_ms: self.watermark_ms,
                 joins: self.joins.next(),
@@ -168,19 +177,21 @@ impl Fold {
 
     fn apply_served(&mut self, served: &Served, delta: &mut Delta) {
         let Some(names) = self.generations.get(&served.generation) else {
-            delta.tally.unnamed += 1;
+            delta.note(FactKind::Served, served.at_ms, Outcome::Unnamed);
             return;
         };
         let ad = ServedAd::new(served, Arc::clone(names));
         if !self.joins.insert(ad.clone()) {
-            delta.tally.duplicate += 1;
+            delta.note(FactKind::Served, served.at_ms, Outcome::Duplicate);
             return;
         }
-        delta.tally.stored += 1;
-        delta.facts.entry(fact_key(&ad)).or_default().served += 1;
+        let key = fact_key(&ad);
+        delta.note(FactKind::Served, served.at_ms, Outcome::Stored);
+        delta.facts.entry(key).or_default().served += 1;
+        delta.rows.push(Fact::served(served, &ad, key));
+        experiments::count(&ad, key, [0; 3], delta, |counts| counts.served += 1);
         for touch in self.waiting.take(ad.key) {
-            delta.waiting.push(WaitingChange::Remove(touch));
-            delta.tally.waiting -= 1;
+            delta.stop_waiting(touch);
             self.count_touch(&touch, delta);
         }
         self.advance(served.at_ms, delta);
@@ -208,9 +219,8 @@ impl Fold {
     fn expire_waiting(&mut self, delta: &mut Delta) {
         let cutoff_ms = self.watermark_ms.saturating_sub(self.config.wait_ms);
         while let Some(touch) = self.waiting.take_expired(cutoff_ms, self.config.waiting_max) {
-            delta.waiting.push(WaitingChange::Remove(touch));
-            delta.tally.waiting -= 1;
-            delta.tally.unjoined += 1;
+            delta.stop_waiting(touch);
+            delta.note(touch.kind.into(), touch.at_ms, Outcome::Unjoined);
         }
     }
 
@@ -219,54 +229,32 @@ impl Fold {
             self.count_touch(touch, delta);
         } else if self.waiting.insert(*touch, self.time_ms(touch.at_ms)) {
             delta.waiting.push(WaitingChange::Add(*touch, self.time_ms(touch.at_ms)));
-            delta.tally.waiting += 1;
+            delta.note(touch.kind.into(), touch.at_ms, Outcome::Waiting);
             self.expire_waiting(delta);
         } else {
-            delta.tally.duplicate += 1;
+            delta.note(touch.kind.into(), touch.at_ms, Outcome::Duplicate);
         }
     }
 
     /// Counts a touch whose ad is in the window.
     fn count_touch(&mut self, touch: &Touch, delta: &mut Delta) {
         let cutoff_ms = self.cutoff_ms();
-        let Some(ad) = self.joins.get_mut((touch.decision_id, touch.ad), cutoff_ms) else {
-            delta.tally.unjoined += 1;
+        let window_ms = self.config.attribution_window_ms;
+        let ad = self.joins.get_mut((touch.decision_id, touch.ad), cutoff_ms);
+        let Some(ad) = ad.filter(|ad| touch.at_ms.saturating_sub(ad.at_ms) <= window_ms) else {
+            delta.note(touch.kind.into(), touch.at_ms, Outcome::Unjoined);
             return;
         };
-        if touch.at_ms.saturating_sub(ad.at_ms) > self.config.attribution_window_ms {
-            delta.tally.unjoined += 1;
-            return;
-        }
         if !ad.note(touch.kind) {
-            delta.tally.duplicate += 1;
+            delta.note(touch.kind.into(), touch.at_ms, Outcome::Duplicate);
             return;
         }
-        delta.tally.stored += 1;
+        delta.note(touch.kind.into(), touch.at_ms, Outcome::Stored);
         let key = fact_key(ad);
-        let counts = delta.facts.entry(key).or_default();
-        let mut trials = Trials::default();
-        match touch.kind {
-            TouchKind::Impression => trials.impressions += 1,
-            TouchKind::Viewable => counts.viewables += 1,
-            TouchKind::Click => {
-                counts.clicks += 1;
-                trials.clicks += 1;
-            }
-            TouchKind::Conversion => {
-                counts.conversions += 1;
-                if touch.value_micros != 0 {
-                    *delta.values.entry((key, touch.currency)).or_default() += touch.value_micros;
-                }
-            }
-        }
+        count_kind(touch.kind, touch, ad, key, delta);
         if touch.kind != TouchKind::Impression && ad.note(TouchKind::Impression) {
-            trials.impressions += 1;
             delta.tally.implied_impressions += 1;
-        }
-        counts.impressions += trials.impressions;
-        if trials != Trials::default() {
-            count_combination(ad, key, trials, delta);
-            count_choices(ad, trials, delta);
+            count_kind(TouchKind::Impression, touch, ad, key, delta);
         }
     }
 
@@ -274,11 +262,12 @@ impl Fold {
         let is_new = self.messages.insert(&behaviour.message_id, self.time_ms(behaviour.at_ms));
         self.messages.evict(self.cutoff_ms(), self.config.messages_max);
         if !is_new {
-            delta.tally.duplicate += 1;
+            delta.note(FactKind::Behaviour, behaviour.at_ms, Outcome::Duplicate);
             return;
         }
         let id = self.behaviour_name(&behaviour.name);
-        delta.tally.stored += 1;
+        delta.note(FactKind::Behaviour, behaviour.at_ms, Outcome::Stored);
+        delta.rows.push(Fact::behaviour(behaviour, id));
         *delta.behaviours.entry((behaviour.at_ms.div_euclid(HOUR_MS), id)).or_default() += 1;
     }
 
@@ -291,6 +280,46 @@ impl Fold {
         }
         self.behaviour_names += 1;
         self.names.id(NameKind::Behaviour, "", name)
+    }
+}
+
+/// Engines need to know what they remember, the store does not; but what is to be forgotten is forgotten here too.
+fn apply_remembered(remembered: &Remembered, delta: &mut Delta) {
+    delta.tally.remembered += 1;
+    if remembered.change == VisitorChange::Erased
+        && let Some(subject) = subject_half(remembered.subject)
+    {
+        delta.erased.push((subject, remembered.at_ms));
+    }
+}
+
+/// Adds one touch of a kind to every sum, and its row: the touch itself, or the impression that it implies.
+fn count_kind(kind: TouchKind, touch: &Touch, ad: &ServedAd, key: FactKey, delta: &mut Delta) {
+    let counts = delta.facts.entry(key).or_default();
+    let mut trials = Trials::default();
+    match kind {
+        TouchKind::Impression => {
+            counts.impressions += 1;
+            trials.impressions += 1;
+        }
+        TouchKind::Viewable => counts.viewables += 1,
+        TouchKind::Click => {
+            counts.clicks += 1;
+            trials.clicks += 1;
+        }
+        TouchKind::Conversion => {
+            counts.conversions += 1;
+            if touch.value_micros != 0 {
+                let sum: &mut i64 = delta.values.entry((key, touch.currency)).or_default();
+                *sum = sum.saturating_add(touch.value_micros);
+            }
+        }
+    }
+    delta.rows.push(Fact::touch(kind, touch, ad, key));
+    experiments::count_touch(kind, touch, ad, key, delta);
+    if trials != Trials::default() {
+        count_combination(ad, key, trials, delta);
+        count_choices(ad, trials, delta);
     }
 }
 

@@ -1,18 +1,34 @@
-//! The analytics store: SQLite with rollups, learner statistics and the journal position.
+//! The analytics store: SQLite with rollups, learner statistics, the manifest of facts and the journals' positions; and
+//! facts as Parquet files beside it.
 //!
-//! Guarantees: a batch's sums and the position after it are committed in one transaction, durable when [`Store::commit`]
-//! returns (WAL, `synchronous=FULL`), so a crash at any point repeats or skips nothing. Migrations run under
-//! `user_version`; a store of a newer version is refused.
+//! Guarantees: a batch's sums, its facts and the positions after it are committed in one transaction, durable when
+//! [`Store::commit`] returns (WAL, `synchronous=FULL`), so a crash at any point repeats or skips nothing. The newest facts
+//! stand in the database, in the *tail*; [`Store::seal`] moves them to a part file, again in one transaction with the
+//! file's row in the manifest. Migrations run under `user_version`; a store of a newer version is refused.
 //!
-//! Cost: one statement per changed row and one fsync per commit.
+//! Cost: one statement per changed row and one fsync per commit. Facts are written twice, which costs less than the
+//! hundred thousand small files a day that learning within a second would otherwise make.
 //!
 //! Not here: what to sum ([`crate::fold`]) and how to read it ([`crate::report`]).
 
+mod erasure;
+mod part_file;
+mod parts;
+mod reconcile;
+mod retention;
 mod rows;
 
-use std::path::Path;
+pub use part_file::PartError;
+pub use parts::{FACTS_EXTENSION, Part, Step};
+pub use reconcile::{HourCounts, Reconciliation, reconcile};
+pub use retention::{Expired, Retention};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ahash::AHashSet;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use tessera_wire::event::Touch;
 
@@ -21,7 +37,7 @@ use crate::journal_reader::Position;
 use crate::names::{Name, NameId, NameList};
 
 /// Version of the tables.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// How long to wait for another connection's lock, which only a checkpoint or a backup holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,6 +49,30 @@ pub enum StoreError {
     /// SQLite refused.
     #[error("analytics store: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// A part file cannot be written or read.
+    #[error("facts file {}: {source}", path.display())]
+    Part {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: PartError,
+    },
+    /// The tail of facts in the database makes no sense.
+    #[error(
+        "analytics store: the facts of batch {batch} are damaged: {source}; rebuild it with `tessera replay`"
+    )]
+    Tail {
+        /// Its number.
+        batch: i64,
+        /// What is wrong.
+        source: tessera_wire::codec::DecodeError,
+    },
+    /// A test stopped the store here, as a crash would.
+    #[error("stopped at {step:?}")]
+    Stopped {
+        /// Where.
+        step: Step,
+    },
     /// Written by a newer writer.
     #[error("analytics store has version {found}, newer than this writer understands (max {supported})")]
     TooNew {
@@ -43,28 +83,58 @@ pub enum StoreError {
     },
 }
 
-/// How far the journal has taken effect.
+/// How far one node's journal has taken effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct Checkpoint {
     /// After the last record that has taken effect.
     pub position: Position,
     /// Segment from which a restart must read.
     pub replay_segment: u64,
     /// Time of the newest served record before that segment.
     pub replay_watermark_ms: i64,
+}
+
+impl Default for Checkpoint {
+    fn default() -> Checkpoint {
+        Checkpoint { position: Position::default(), replay_segment: 0, replay_watermark_ms: i64::MIN }
+    }
+}
+
+impl Checkpoint {
+    /// First segment that a restart reads again: older segment files may be deleted, this one and later ones not.
+    pub fn needed_segment(&self) -> u64 {
+        self.replay_segment.min(self.position.segment)
+    }
+}
+
+/// How far the journals have taken effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// By node.
+    pub nodes: BTreeMap<u16, Checkpoint>,
     /// Time of the newest served record.
     pub watermark_ms: i64,
 }
 
 impl Default for Progress {
     fn default() -> Progress {
-        Progress {
-            position: Position::default(),
-            replay_segment: 0,
-            replay_watermark_ms: i64::MIN,
-            watermark_ms: i64::MIN,
-        }
+        Progress { nodes: BTreeMap::new(), watermark_ms: i64::MIN }
     }
+}
+
+/// What one commit adds.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// How far the journals have been read with it.
+    pub progress: &'a Progress,
+    /// Names that its rows use for the first time.
+    pub names: &'a [(NameId, Name)],
+    /// Its sums and facts.
+    pub delta: &'a Delta,
+    /// What could not be read.
+    pub skipped: Skipped,
+    /// The clock, unix milliseconds.
+    pub now_ms: i64,
 }
 
 /// What the reader skipped since the last commit.
@@ -93,10 +163,18 @@ pub struct Cell {
     pub clicks: f64,
 }
 
+/// Asked at each step; true stops the store dead, as a crash would. For tests.
+pub type Stopper = Arc<dyn Fn(Step) -> bool + Send + Sync>;
+
 /// The writer's connection.
-#[derive(Debug)]
 pub struct Store {
     connection: Connection,
+    /// Directory of the part files.
+    directory: PathBuf,
+    tail: parts::Tail,
+    /// Subjects whose facts are still to be freed of them.
+    erasing: AHashSet<u64>,
+    stopper: Option<Stopper>,
 }
 
 impl Store {
@@ -111,7 +189,28 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.set_prepared_statement_cache_capacity(32);
         migrate(&mut connection)?;
-        Ok(Store { connection })
+        let mut store = Store {
+            connection,
+            directory: path.with_extension(FACTS_EXTENSION),
+            tail: parts::Tail::default(),
+            erasing: AHashSet::new(),
+            stopper: None,
+        };
+        store.open_parts()?;
+        store.erasing = store.read_erasing()?;
+        Ok(store)
+    }
+
+    /// Lets a test stop the store at a step.
+    pub fn stop_at(&mut self, stopper: Stopper) {
+        self.stopper = Some(stopper);
+    }
+
+    fn pass(&self, step: Step) -> Result<(), StoreError> {
+        match &self.stopper {
+            Some(stopper) if stopper(step) => Err(StoreError::Stopped { step }),
+            _ => Ok(()),
+        }
     }
 
     /// How far the journal has taken effect.
@@ -165,19 +264,14 @@ impl Store {
         Ok(cells.collect::<Result<_, _>>()?)
     }
 
-    /// Adds a batch and moves the position, all or nothing. `fade` is how learner statistics lose weight with time.
+    /// Adds a batch and moves the positions, all or nothing. Learner statistics lose half their weight in the half-life.
     /// Returns the factor by which they were multiplied before the batch was added.
     ///
     /// # Errors
     /// [`StoreError`] when SQLite refuses; nothing of the batch has taken effect then.
-    pub fn commit(
-        &mut self,
-        progress: &Progress,
-        names: &[(NameId, Name)],
-        delta: &Delta,
-        skipped: Skipped,
-        half_life_hours: Option<f64>,
-    ) -> Result<f64, StoreError> {
+    pub fn commit(&mut self, batch: &Batch<'_>, half_life_hours: Option<f64>) -> Result<f64, StoreError> {
+        let Batch { progress, names, delta, skipped, now_ms } = batch;
+        self.pass(Step::BatchBegun)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         rows::insert_names(&transaction, names)?;
         let factor = rows::fade_cells(&transaction, progress.watermark_ms, half_life_hours)?;
@@ -185,10 +279,22 @@ impl Store {
         rows::add_combinations(&transaction, delta)?;
         rows::add_cells(&transaction, delta)?;
         rows::add_behaviours(&transaction, delta)?;
+        rows::add_experiments(&transaction, delta)?;
+        rows::add_hours(&transaction, delta)?;
         rows::change_waiting(&transaction, delta)?;
-        rows::add_totals(&transaction, delta, skipped)?;
+        rows::add_totals(&transaction, delta, *skipped)?;
+        rows::add_erasures(&transaction, delta)?;
+        parts::add_to_tail(&transaction, &delta.rows, *now_ms)?;
         rows::set_progress(&transaction, progress)?;
+        if let Some(stopper) = &self.stopper
+            && stopper(Step::BatchAdded)
+        {
+            return Err(StoreError::Stopped { step: Step::BatchAdded });
+        }
         transaction.commit()?;
+        self.tail.extend(&delta.rows, *now_ms);
+        self.erasing.extend(delta.erased.iter().map(|(subject, _)| *subject));
+        self.pass(Step::BatchCommitted)?;
         Ok(factor)
     }
 
@@ -215,18 +321,24 @@ pub fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// How far the journal has taken effect; the start when nothing was committed yet.
+/// How far the journals have taken effect; the start when nothing was committed yet.
 pub(crate) fn read_progress(connection: &Connection) -> Result<Progress, StoreError> {
-    let sql = "SELECT segment, offset, replay_segment, replay_watermark_ms, watermark_ms FROM progress";
-    let progress = connection.query_row(sql, [], |row| {
-        Ok(Progress {
-            position: Position { segment: unsigned(row.get(0)?), offset: unsigned(row.get(1)?) },
-            replay_segment: unsigned(row.get(2)?),
-            replay_watermark_ms: row.get(3)?,
-            watermark_ms: row.get(4)?,
-        })
-    });
-    Ok(progress.optional()?.unwrap_or_default())
+    let mut progress = Progress::default();
+    let watermark: Option<i64> =
+        connection.query_row("SELECT watermark_ms FROM clock", [], |row| row.get(0)).optional()?;
+    progress.watermark_ms = watermark.unwrap_or(i64::MIN);
+    let sql = "SELECT node, segment, offset, replay_segment, replay_watermark_ms FROM checkpoints";
+    let mut statement = connection.prepare_cached(sql)?;
+    let nodes = statement.query_map([], |row| {
+        let checkpoint = Checkpoint {
+            position: Position { segment: unsigned(row.get(1)?), offset: unsigned(row.get(2)?) },
+            replay_segment: unsigned(row.get(3)?),
+            replay_watermark_ms: row.get(4)?,
+        };
+        Ok((row.get(0)?, checkpoint))
+    })?;
+    progress.nodes = nodes.collect::<Result<_, _>>()?;
+    Ok(progress)
 }
 
 fn check_version(connection: &Connection) -> Result<i64, StoreError> {
@@ -239,10 +351,11 @@ fn check_version(connection: &Connection) -> Result<i64, StoreError> {
 
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let found = check_version(connection)?;
-    if found < 1 {
+    let steps = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+    for (version, sql) in (1..).zip(steps).filter(|(version, _)| *version > found) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(include_str!("schema.sql"))?;
-        transaction.pragma_update(None, "user_version", 1)?;
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
     Ok(())
@@ -296,10 +409,14 @@ mod tests {
         let key =
             CellKey { template: NameId(1), context: NameList::default(), combination: NameList::default() };
         delta.cells.insert(key, Trials { impressions: 8, clicks: 4 });
-        let at = |hours: i64| Progress { watermark_ms: hours * 3_600_000, ..Progress::default() };
-        let none = Skipped::default();
-        assert_eq!(store.commit(&at(1000), &[], &delta, none, Some(24.0)).unwrap(), 1.0);
-        let factor = store.commit(&at(1024), &[], &Delta::default(), none, Some(24.0)).unwrap();
+        let mut commit = |hours: i64, delta: &Delta| {
+            let progress = Progress { watermark_ms: hours * 3_600_000, ..Progress::default() };
+            let skipped = Skipped::default();
+            let batch = Batch { progress: &progress, names: &[], delta, skipped, now_ms: 0 };
+            store.commit(&batch, Some(24.0)).unwrap()
+        };
+        assert_eq!(commit(1000, &delta), 1.0);
+        let factor = commit(1024, &Delta::default());
         assert!((factor - 0.5).abs() < 1e-12);
         let cells = store.cells(NameId(1)).unwrap();
         assert!((cells[0].impressions - 4.0).abs() < 1e-9 && (cells[0].clicks - 2.0).abs() < 1e-9);

@@ -26,7 +26,7 @@ pub(super) fn fade_cells(
     half_life_hours: Option<f64>,
 ) -> rusqlite::Result<f64> {
     let hour = watermark_ms.div_euclid(HOUR_MS);
-    let sql = "SELECT faded_hour FROM progress";
+    let sql = "SELECT faded_hour FROM clock";
     let faded: Option<i64> = transaction.query_row(sql, [], |row| row.get(0)).optional()?;
     let (Some(half_life), Some(faded)) = (half_life_hours, faded) else { return Ok(1.0) };
     if hour <= faded || faded == i64::MIN.div_euclid(HOUR_MS) {
@@ -168,6 +168,7 @@ pub(super) fn add_totals(
         ("duplicate", signed(tally.duplicate)),
         ("unjoined", signed(tally.unjoined)),
         ("unnamed", signed(tally.unnamed)),
+        ("remembered", signed(tally.remembered)),
         ("waiting", tally.waiting),
         ("evicted", signed(tally.evicted)),
         ("implied_impressions", signed(tally.implied_impressions)),
@@ -184,17 +185,73 @@ pub(super) fn add_totals(
 }
 
 pub(super) fn set_progress(transaction: &Transaction<'_>, progress: &Progress) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO progress
-               (one, segment, offset, replay_segment, replay_watermark_ms, watermark_ms, faded_hour)
-               VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)";
-    transaction.prepare_cached(sql)?.execute(params![
-        signed(progress.position.segment),
-        signed(progress.position.offset),
-        signed(progress.replay_segment),
-        progress.replay_watermark_ms,
-        progress.watermark_ms,
-        progress.watermark_ms.div_euclid(HOUR_MS),
-    ])?;
+    let sql = "INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3, ?4, ?5)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for (node, checkpoint) in &progress.nodes {
+        statement.execute(params![
+            node,
+            signed(checkpoint.position.segment),
+            signed(checkpoint.position.offset),
+            signed(checkpoint.replay_segment),
+            checkpoint.replay_watermark_ms,
+        ])?;
+    }
+    let sql = "INSERT OR REPLACE INTO clock VALUES (1, ?1, ?2)";
+    let hour = progress.watermark_ms.div_euclid(HOUR_MS);
+    transaction.prepare_cached(sql)?.execute(params![progress.watermark_ms, hour])?;
+    Ok(())
+}
+
+pub(super) fn add_experiments(transaction: &Transaction<'_>, delta: &Delta) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO experiment_days VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+               ON CONFLICT DO UPDATE SET served = served + excluded.served,
+                   impressions = impressions + excluded.impressions, clicks = clicks + excluded.clicks,
+                   conversions = conversions + excluded.conversions,
+                   revenue_micros = revenue_micros + excluded.revenue_micros,
+                   revenue_squares = revenue_squares + excluded.revenue_squares";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for (key, counts) in &delta.experiments {
+        statement.execute(params![
+            key.day,
+            key.experiment.0,
+            key.variant.0,
+            key.campaign.0,
+            currency_text(key.currency),
+            signed(counts.served),
+            signed(counts.impressions),
+            signed(counts.clicks),
+            signed(counts.conversions),
+            counts.revenue_micros,
+            counts.revenue_squares,
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn add_hours(transaction: &Transaction<'_>, delta: &Delta) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO records_hourly VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT DO UPDATE SET count = count + excluded.count";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for ((hour, kind, outcome), count) in delta.hours.iter().filter(|(_, count)| **count != 0) {
+        statement.execute(params![hour, *kind as u8, *outcome as u8, count])?;
+    }
+    // Touches that have stopped waiting leave nothing behind.
+    let sql = "DELETE FROM records_hourly WHERE hour = ?1 AND kind = ?2 AND outcome = ?3 AND count = 0";
+    let mut remove = transaction.prepare_cached(sql)?;
+    for ((hour, kind, outcome), _) in delta.hours.iter().filter(|(_, count)| **count < 0) {
+        remove.execute(params![hour, *kind as u8, *outcome as u8])?;
+    }
+    Ok(())
+}
+
+/// A subject that is asked to be erased again is looked for from the start.
+pub(super) fn add_erasures(transaction: &Transaction<'_>, delta: &Delta) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO erasures VALUES (?1, ?2, -1)
+               ON CONFLICT DO UPDATE SET part_done = -1";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for (subject, asked_at_ms) in &delta.erased {
+        statement.execute(params![signed(*subject), asked_at_ms])?;
+    }
     Ok(())
 }
 

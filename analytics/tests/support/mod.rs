@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
 use tessera_analytics::writer::{Clock, Writer, WriterConfig};
 use tessera_wire::event::{
-    Arm, Behaviour, CampaignNames, Event, Generation, Mode, NONE, Served, TemplateNames, Tier, Touch,
-    TouchKind,
+    Arm, Behaviour, CampaignNames, Event, ExperimentNames, Generation, Mode, NONE, Served, TemplateNames,
+    Tier, Touch, TouchKind,
 };
 use tessera_wire::journal::{self, SegmentHeader};
 
@@ -132,10 +132,15 @@ pub fn generation(number: u64) -> Generation {
         offers: Vec::new(),
         offer_values: Vec::new(),
         rules: Vec::new(),
-        variants: Vec::new(),
+        variants: vec![("hue".into(), "blue".into()), ("hue".into(), "red".into())],
         tags: Vec::new(),
         locales: Vec::new(),
-        experiments: Vec::new(),
+        experiments: vec![ExperimentNames {
+            id: "copy".into(),
+            campaign: 0,
+            variants: vec!["short".into(), "long".into()],
+            shares_ppm: vec![500_000, 500_000],
+        }],
         flights: Vec::new(),
     }
 }
@@ -214,6 +219,12 @@ pub fn dump(store: &Path) -> String {
         ),
         ("cells", "hex(context) || '|' || hex(combination) || '|' || impressions || '|' || clicks"),
         ("behaviours_hourly", "hour || '|' || name || '|' || count"),
+        (
+            "experiment_days",
+            "day || '|' || variant || '|' || served || '|' || impressions || '|' || clicks || '|' || conversions
+             || '|' || currency || revenue_micros || '|' || revenue_squares",
+        ),
+        ("records_hourly", "hour || '|' || kind || '|' || outcome || '|' || count"),
         ("totals", "name || '|' || value"),
         ("waiting_touches", "hex(decision_id) || '|' || kind"),
     ] {

@@ -105,7 +105,9 @@ impl AdminState {
             journal: JournalState {
                 appended: get(&self.journal.appended),
                 write_errors: get(&self.journal.write_errors),
-                dropped: get(&self.journal.served_dropped_queue) + get(&self.journal.served_dropped_disk),
+                dropped: get(&self.journal.served_dropped_queue)
+                    + get(&self.journal.served_dropped_disk)
+                    + get(&self.journal.served_dropped_quota),
             },
             has_location: self.geography.load().is_some(),
         };
@@ -172,6 +174,14 @@ impl AdminState {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         single(out, "journal_appended_total", "Records written to the journal.", get(&self.journal.appended));
         single(out, "journal_bytes_total", "Bytes written to the journal.", get(&self.journal.bytes));
+        family(out, "journal_used_bytes", "gauge", "Length of all segments.");
+        line(out, "journal_used_bytes", get(&self.journal.bytes_used));
+        single(
+            out,
+            "journal_reclaimed_segments_total",
+            "Segments deleted because nobody needs them.",
+            get(&self.journal.segments_reclaimed),
+        );
         single(
             out,
             "journal_write_errors_total",
@@ -183,6 +193,8 @@ impl AdminState {
             ("served", "queue_full", &self.journal.served_dropped_queue),
             ("remembered", "queue_full_or_disk", &self.journal.remembered_dropped),
             ("served", "disk", &self.journal.served_dropped_disk),
+            ("served", "quota", &self.journal.served_dropped_quota),
+            ("refused", "quota", &self.journal.events_refused_quota),
             ("refused", "queue_full", &self.journal.events_refused_queue),
             ("refused", "disk", &self.journal.events_refused_disk),
         ] {

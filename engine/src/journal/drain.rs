@@ -41,6 +41,8 @@ pub(super) struct Drain {
     batch: Batch,
     last_sync: Instant,
     refused_at: Option<Instant>,
+    /// Was the last refusal the quota's, not the disk's?
+    is_quota_full: bool,
 }
 
 /// Records that go to the disk together.
@@ -86,6 +88,7 @@ impl Drain {
             batch: Batch::default(),
             last_sync: Instant::now(),
             refused_at: None,
+            is_quota_full: false,
         }
     }
 
@@ -175,6 +178,7 @@ impl Drain {
 
     /// Remembers a refusal, and logs the first of a row; always false.
     fn refuse(&mut self, error: &std::io::Error) -> bool {
+        self.is_quota_full = error.get_ref().is_some_and(|inner| inner.is::<super::QuotaFull>());
         if self.refused_at.replace(Instant::now()).is_none() {
             tracing::warn!(%error, "the journal cannot be written; events are refused until it can");
         }
@@ -196,9 +200,16 @@ impl Drain {
             count(&self.counters.appended, self.batch.records);
             count(&self.counters.bytes, self.batch.bytes.len() as u64);
         } else {
-            count(&self.counters.served_dropped_disk, self.batch.served);
+            let JournalCounters { served_dropped_disk, served_dropped_quota, .. } = &*self.counters;
+            let JournalCounters { events_refused_disk, events_refused_quota, .. } = &*self.counters;
+            let (served, refused) = if self.is_quota_full {
+                (served_dropped_quota, events_refused_quota)
+            } else {
+                (served_dropped_disk, events_refused_disk)
+            };
+            count(served, self.batch.served);
             count(&self.counters.remembered_dropped, self.batch.remembered);
-            count(&self.counters.events_refused_disk, self.batch.acknowledged);
+            count(refused, self.batch.acknowledged);
         }
         match backlog.filter(|_| is_written) {
             Some(until) => self.held.push_back(Held { until, done: std::mem::take(&mut self.batch.done) }),

@@ -6,12 +6,13 @@
 //! [`Sync::Always`], of the machine) and can be counted.
 //!
 //! Drop policy: drop the newest, counted by kind and reason. Served ads leave the last part of each ring to touches.
-//! A full or failing disk costs events, never decisions: writes are retried every
+//! A full quota or a full or failing disk costs events, never decisions: writes are retried every
 //! [`DISK_RETRY_MS`](crate::limits::DISK_RETRY_MS) and everything in between is counted.
 //!
 //! Not here: the record format (`tessera_wire::journal`) and reading (the analytics writer).
 
 mod drain;
+mod reclaim;
 mod segment;
 
 use std::path::PathBuf;
@@ -25,7 +26,9 @@ use tokio::sync::oneshot;
 
 use crate::limits::{RING_ENTRIES, RING_RESERVED_FOR_TOUCHES};
 
-pub use segment::SegmentWriter;
+pub(crate) use reclaim::keep_since;
+pub use reclaim::{Reclaimed, reclaim};
+pub use segment::{QuotaFull, SegmentWriter};
 
 /// When written bytes are forced to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,9 @@ pub struct JournalConfig {
     pub node: u16,
     /// Number of worker rings.
     pub workers: usize,
+    /// Bytes that all segments together may take. When they are full, new events are dropped and refused, and counted:
+    /// older ones may not be stored yet.
+    pub bytes_max: u64,
 }
 
 /// The event was not written; the sender may try again.
@@ -81,6 +87,14 @@ pub struct JournalCounters {
     pub next_sequence: AtomicU64,
     /// Served ads that the disk refused.
     pub served_dropped_disk: AtomicU64,
+    /// Served ads that found the quota full.
+    pub served_dropped_quota: AtomicU64,
+    /// Touches and behaviour that found the quota full; their senders were told.
+    pub events_refused_quota: AtomicU64,
+    /// Length of all segments.
+    pub bytes_used: Arc<AtomicU64>,
+    /// Segments that were deleted because nobody needs them any more.
+    pub segments_reclaimed: AtomicU64,
     /// Touches and behaviour that found the ring full; their senders were told.
     pub events_refused_queue: AtomicU64,
     /// Touches and behaviour that the disk refused; their senders were told.
@@ -192,7 +206,9 @@ impl Journal {
     /// The directory cannot be created or read, or the first segment cannot be made.
     pub fn open(config: &JournalConfig, clock: fn() -> i64) -> std::io::Result<Opened> {
         let segments = SegmentWriter::open(&config.directory, config.node, clock())?;
-        let counters = Arc::new(JournalCounters::default());
+        let bytes_used = Arc::new(AtomicU64::new(reclaim::used_bytes(&config.directory)?));
+        let segments = segments.limited(config.bytes_max, Arc::clone(&bytes_used));
+        let counters = Arc::new(JournalCounters { bytes_used, ..JournalCounters::default() });
         counters.next_sequence.store(segments.next_sequence(), Ordering::Relaxed);
         let stop = Arc::new(AtomicBool::new(false));
         let (producers, consumers): (Vec<_>, Vec<_>) =
@@ -300,7 +316,7 @@ mod tests {
     }
 
     fn config(directory: &std::path::Path, sync: Sync) -> JournalConfig {
-        JournalConfig { directory: directory.to_owned(), sync, node: 1, workers: 2 }
+        JournalConfig { directory: directory.to_owned(), sync, node: 1, workers: 2, bytes_max: u64::MAX }
     }
 
     #[test]
@@ -337,6 +353,31 @@ mod tests {
         let sequences: Vec<u64> = events.iter().map(|(sequence, _)| *sequence).collect();
         assert_eq!(sequences, (0..6).collect::<Vec<u64>>());
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_full_quota_refuses_and_counts_until_there_is_room() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = JournalConfig { bytes_max: 2_000, ..config(directory.path(), Sync::Off) };
+        let (journal, mut workers) = Journal::open(&config, || 7).unwrap();
+        let counters = journal.counters();
+        let mut send = |id| workers[0].append(Box::new([click(id)])).unwrap().blocking_recv().unwrap();
+        let written = (0..1_000).take_while(|id| send(*id) == Ok(())).count();
+        assert!(written > 0 && written < 1_000);
+        assert_eq!(counters.events_refused_quota.load(Ordering::Relaxed), 1);
+        assert_eq!(counters.events_refused_disk.load(Ordering::Relaxed), 0);
+        let used = counters.bytes_used.load(Ordering::Relaxed);
+        assert!(used <= 2_000);
+        let on_disk =
+            std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap());
+        assert_eq!(on_disk.map(|metadata| metadata.len()).sum::<u64>(), used);
+        // As if segments had been given back.
+        counters.bytes_used.store(0, Ordering::Relaxed);
+        // The disk is asked again only after a while.
+        let since = std::time::Instant::now();
+        assert!((0..).take_while(|_| since.elapsed().as_secs() < 10).any(|id| send(id) == Ok(())));
+        journal.close();
+        assert!(read_all(directory.path()).len() > written);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tessera_wire::journal::{
     HEADER_BYTES, Record, SCHEMA, SegmentHeader, file_name, read_record, sequence_of_file_name,
@@ -21,6 +23,34 @@ pub struct SegmentWriter {
     node: u16,
     next_sequence: u64,
     current: Option<Segment>,
+    quota: Quota,
+}
+
+/// How much all segments may take, and take.
+#[derive(Debug)]
+struct Quota {
+    bytes_max: u64,
+    used: Arc<AtomicU64>,
+}
+
+/// The journal's own limit is reached; the disk may still have room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the journal has reached journal.bytes_max, {bytes_max} bytes; is analytics running and keeping up?")]
+pub struct QuotaFull {
+    /// The limit.
+    pub bytes_max: u64,
+}
+
+impl Quota {
+    fn check(&self, more: u64) -> io::Result<()> {
+        let bytes_max = self.bytes_max;
+        let is_full = self.used.load(Ordering::Relaxed).saturating_add(more) > bytes_max;
+        if is_full {
+            Err(io::Error::new(io::ErrorKind::StorageFull, QuotaFull { bytes_max }))
+        } else {
+            Ok(())
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -39,10 +69,21 @@ impl SegmentWriter {
     pub fn open(directory: &Path, node: u16, now_ms: i64) -> io::Result<SegmentWriter> {
         std::fs::create_dir_all(directory)?;
         let next_sequence = next_sequence(directory)?;
-        let mut writer =
-            SegmentWriter { directory: directory.to_owned(), node, next_sequence, current: None };
+        let mut writer = SegmentWriter {
+            directory: directory.to_owned(),
+            node,
+            next_sequence,
+            current: None,
+            quota: Quota { bytes_max: u64::MAX, used: Arc::default() },
+        };
         writer.begin(now_ms)?;
         Ok(writer)
+    }
+
+    /// Lets all segments together take `bytes_max`; `used` is what they take.
+    pub fn limited(mut self, bytes_max: u64, used: Arc<AtomicU64>) -> SegmentWriter {
+        self.quota = Quota { bytes_max, used };
+        self
     }
 
     /// The sequence number of the next record.
@@ -60,6 +101,7 @@ impl SegmentWriter {
     /// # Errors
     /// The file cannot be made; the next call tries again.
     pub fn begin(&mut self, now_ms: i64) -> io::Result<()> {
+        self.quota.check(HEADER_BYTES as u64)?;
         self.sync()?;
         self.current = None;
         let header = SegmentHeader {
@@ -72,6 +114,7 @@ impl SegmentWriter {
         // A file of this name can only be a segment that never got a record: its sequence number was not used up.
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
         file.write_all(&header.encode())?;
+        self.quota.used.fetch_add(HEADER_BYTES as u64, Ordering::Relaxed);
         self.current = Some(Segment { file, length: HEADER_BYTES as u64, unsynced: true });
         Ok(())
     }
@@ -81,6 +124,7 @@ impl SegmentWriter {
     /// # Errors
     /// Nothing of the batch counts as written; the file ends where it ended before.
     pub fn append(&mut self, bytes: &[u8], records: u64) -> io::Result<()> {
+        self.quota.check(bytes.len() as u64)?;
         let segment = self.current.as_mut().ok_or_else(|| io::Error::other("no open segment"))?;
         if let Err(error) = segment.file.write_all(bytes) {
             let is_restored = segment.file.set_len(segment.length).is_ok() && seek_end(segment).is_ok();
@@ -90,6 +134,7 @@ impl SegmentWriter {
             return Err(error);
         }
         segment.length += bytes.len() as u64;
+        self.quota.used.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         segment.unsynced = true;
         self.next_sequence += records;
         Ok(())

@@ -1,10 +1,12 @@
 //! Commands that do one thing and end, and the ones that serve.
 
+pub(crate) mod analytics;
 pub(crate) mod build;
 pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod preview;
 pub(crate) mod probe;
+pub(crate) mod replay;
 pub(crate) mod rules;
 pub(crate) mod serve;
 pub(crate) mod simulate;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tessera_analytics::store::Retention;
 use tessera_engine::EngineSettings;
 use tessera_engine::enrich::client_addr::{ClientAddrPolicy, HeaderChoice};
 use tessera_engine::journal::Sync;
@@ -37,6 +38,10 @@ pub(crate) struct Config {
     pub attribution_window: Duration,
     /// Time in which learned statistics lose half their weight.
     pub half_life: Option<Duration>,
+    /// How long facts and sums are kept.
+    pub retention: Retention,
+    /// Journals of other engines.
+    pub other_journals: Vec<PathBuf>,
     /// Most detailed level that is logged.
     pub log_level: tracing::Level,
 }
@@ -109,6 +114,17 @@ impl Config {
                 Some(_) => Some(read(resolved, "analytics.half_life", duration)?),
                 None => None,
             },
+            retention: Retention {
+                facts_ms: read(resolved, "analytics.facts_days", days)?,
+                rollups_ms: read(resolved, "analytics.rollups_days", days)?,
+            },
+            other_journals: resolved
+                .get("analytics.journals")
+                .split(',')
+                .map(str::trim)
+                .filter(|directory| !directory.is_empty())
+                .map(PathBuf::from)
+                .collect(),
             log_level: read(resolved, "log.level", |text| {
                 text.parse().map_err(|_| "write error, warn, info, debug or trace")
             })?,
@@ -180,6 +196,8 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
         budget_share_ppm: read(resolved, "engine.budget_share", share_ppm)?,
         visitor_directory: data_dir.join("visitors"),
         journal_sync: read(resolved, "journal.fsync", sync)?,
+        journal_bytes_max: read(resolved, "journal.bytes_max", bytes)? as u64,
+        journal_keep: read(resolved, "journal.keep", duration)?,
         node: read(resolved, "engine.node", number::<u16>)?,
         key_directory: data_dir.join("keys"),
         visitor_bytes_max: read(resolved, "engine.visitor_memory", bytes)?,
@@ -328,6 +346,14 @@ fn bytes(text: &str) -> Result<usize, &'static str> {
         None => (text.strip_suffix("MB").ok_or(HELP)?, 1_000_000),
     };
     number.trim().parse::<usize>().ok().and_then(|number| number.checked_mul(unit)).ok_or(HELP)
+}
+
+/// A number of days in milliseconds; zero is none.
+fn days(text: &str) -> Result<Option<i64>, &'static str> {
+    const DAYS_MAX: i64 = 36_500;
+    let days = text.parse::<i64>().ok().filter(|days| (0..=DAYS_MAX).contains(days));
+    let days = days.ok_or("write a number of days from 0 to 36500; 0 keeps everything")?;
+    Ok((days > 0).then_some(days * 86_400_000))
 }
 
 /// `10ms`, `30s`, `5m`, `24h` or `7d`.

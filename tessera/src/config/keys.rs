@@ -26,7 +26,7 @@ const fn key(
 }
 
 /// All settings, by section.
-pub(crate) const KEYS: [Key; 31] = [
+pub(crate) const KEYS: [Key; 36] = [
     key(
         "paths.data_dir",
         "./tessera-data",
@@ -127,6 +127,18 @@ pub(crate) const KEYS: [Key; 31] = [
         None,
         "when events are forced to the disk: always, off, or an interval such as 10ms",
     ),
+    key(
+        "journal.bytes_max",
+        "64GB",
+        None,
+        "what the journal may take, such as 512MB or 64GB; when it is full, new events are refused and counted",
+    ),
+    key(
+        "journal.keep",
+        "24h",
+        None,
+        "how long events are kept in the journal after they are stored, to rebuild a store with `tessera replay`",
+    ),
     key("consent.default_regime", "gdpr", None, "regime when the country is unknown: gdpr or none"),
     key("consent.gpc_scope", "global", None, "where Global Privacy Control is honoured: global or us"),
     key("consent.honor_dnt", "true", None, "treat DNT: 1 like Global Privacy Control"),
@@ -158,6 +170,14 @@ pub(crate) const KEYS: [Key; 31] = [
         "",
         None,
         "time in which learned statistics lose half their weight; empty: never",
+    ),
+    key("analytics.facts_days", "90", None, "days after which facts are deleted; 0 keeps them"),
+    key("analytics.rollups_days", "730", None, "days after which sums are deleted; 0 keeps them"),
+    key(
+        "analytics.journals",
+        "",
+        None,
+        "journal directories of other engines to read too, separated by commas; each engine has its own engine.node",
     ),
     key("log.level", "info", Some("--log-level"), "error, warn, info, debug or trace"),
 ];

@@ -1,6 +1,6 @@
 //! The writer: reads the journal, folds, commits, learns, publishes.
 //!
-//! Guarantees: exactly once. Rollups and the journal position are one transaction; at start the state of joins and
+//! Guarantees: exactly once. Rollups, facts and the journals' positions are one transaction; at start the state of joins and
 //! repetitions is rebuilt from the part of the journal that can still matter, without counting it again. A failed step
 //! leaves nothing half done: the writer opens itself again and goes on from the last commit. The posterior table is
 //! replaced by rename, so the engine sees the old one or the new one.
@@ -8,6 +8,9 @@
 //! Cost: one thread. When idle, one directory look-up per [`POLL`].
 //!
 //! Not here: threads and signals; whoever composes the process calls [`Writer::run`] on a thread of its own.
+
+mod inputs;
+mod upkeep;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,11 +22,14 @@ use std::time::Duration;
 use tessera_wire::posterior;
 
 use crate::fold::{Delta, Fold, FoldConfig, Tally};
-use crate::journal_reader::{JournalReader, Position, ReadCounts, ReadError};
+use crate::journal_reader::{Position, ReadError};
 use crate::learner::Learner;
 use crate::limits;
 use crate::names::Names;
-use crate::store::{Progress, Skipped, Store, StoreError};
+use crate::sources::SourceConfig;
+use crate::store::{Batch, Progress, Retention, Stopper, Store, StoreError};
+use inputs::Inputs;
+use upkeep::Upkeep;
 
 /// Pause between looks at a journal without news.
 pub const POLL: Duration = Duration::from_millis(50);
@@ -36,9 +42,9 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 /// What a writer needs to know.
 #[derive(Debug, Clone)]
 pub struct WriterConfig {
-    /// Directory of the journal's segments; may appear later.
-    pub journal_dir: PathBuf,
-    /// The SQLite file; made when missing.
+    /// Journals, one per node.
+    pub sources: Vec<SourceConfig>,
+    /// The SQLite file; made when missing. Facts stand in a directory beside it.
     pub store_path: PathBuf,
     /// Where the posterior table is published.
     pub posterior_path: PathBuf,
@@ -48,6 +54,10 @@ pub struct WriterConfig {
     pub batch_events_max: usize,
     /// A commit waits at most this long for more events.
     pub commit_interval_ms: i64,
+    /// Facts wait at most this long before they become a file.
+    pub part_interval_ms: i64,
+    /// How long facts and rollups are kept.
+    pub retention: Retention,
     /// Posterior tables are at least this far apart.
     pub publish_interval_ms: i64,
     /// Learner statistics lose half their weight in this time; `None` never forgets.
@@ -60,9 +70,11 @@ impl WriterConfig {
     /// The defaults for a state directory layout of the caller's choice.
     pub fn new(journal_dir: PathBuf, store_path: PathBuf, posterior_path: PathBuf) -> WriterConfig {
         WriterConfig {
-            journal_dir,
+            sources: vec![SourceConfig::Journal(journal_dir)],
             store_path,
             posterior_path,
+            part_interval_ms: limits::PART_INTERVAL_MS,
+            retention: Retention::default(),
             fold: FoldConfig::default(),
             batch_events_max: limits::BATCH_EVENTS_MAX,
             commit_interval_ms: 100,
@@ -83,7 +95,19 @@ pub enum WriterError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The posterior table could not be written.
+    /// Two journals were written by one node: their positions would be mixed up.
+    #[error("two journals say that they are of node {node}; give each engine its own `engine.node`")]
+    SameNode {
+        /// Which.
+        node: u16,
+    },
+    /// A journal that was read before is there again; the writer opens again to rebuild what it can still join.
+    #[error("the journal of node {node} is back")]
+    Returned {
+        /// Which.
+        node: u16,
+    },
+    /// A file could not be written.
     #[error("cannot publish {}: {source}", path.display())]
     Publish {
         /// The table's file.
@@ -110,14 +134,14 @@ pub struct StepReport {
 pub struct Writer {
     config: WriterConfig,
     clock: Clock,
-    reader: JournalReader,
+    inputs: Inputs,
     fold: Fold,
     store: Store,
     learner: Learner,
     pending: Delta,
     pending_since_ms: Option<i64>,
     committed: Progress,
-    committed_counts: ReadCounts,
+    upkeep: Upkeep,
 }
 
 impl Writer {
@@ -129,24 +153,23 @@ impl Writer {
         let store = Store::open(&config.store_path)?;
         let committed = store.progress()?;
         let mut fold = Fold::new(config.fold, Names::from_saved(store.names()?));
-        let replayed = replay(&config.journal_dir, &committed, &mut fold)?;
+        let (inputs, replayed) = Inputs::open(&config, &committed, &mut fold)?;
         fold.end_replay(&store.waiting()?, committed.watermark_ms);
         let mut learner = Learner::default();
         if let Some(generation) = &replayed.generation {
             learner.set_generation(generation, &store)?;
         }
-        let reader = JournalReader::new(&config.journal_dir, committed.position);
         Ok(Writer {
             config,
             clock,
-            reader,
+            inputs,
             fold,
             store,
             learner,
             pending: Delta::default(),
             pending_since_ms: None,
             committed,
-            committed_counts: ReadCounts::default(),
+            upkeep: Upkeep::default(),
         })
     }
 
@@ -155,6 +178,8 @@ impl Writer {
     /// # Errors
     /// [`WriterError`] when a part failed. The writer must then be opened again.
     pub fn step(&mut self) -> Result<StepReport, WriterError> {
+        // Before anything is read: facts that cannot become a file must not pile up.
+        self.seal_if_due()?;
         let read = self.read_batch()?;
         let is_full = self.pending.tally.read as usize >= self.config.batch_events_max;
         let waited_ms = self.pending_since_ms.map(|since| (self.clock)() - since);
@@ -165,6 +190,7 @@ impl Writer {
             report.is_committed = true;
         }
         report.published = self.publish_if_due()?;
+        report.has_more |= self.keep_up()?;
         Ok(report)
     }
 
@@ -173,16 +199,16 @@ impl Writer {
     /// # Errors
     /// [`WriterError`] when the store failed. The writer must then be opened again.
     pub fn commit(&mut self) -> Result<(), WriterError> {
-        let progress = self.progress();
+        let progress = self.inputs.progress(&mut self.fold);
         let names = self.fold.names_mut().take_unsaved();
-        let counts = self.reader.counts();
-        let skipped = skipped_between(&self.committed_counts, &counts);
-        let half_life = self.config.half_life_hours;
-        let factor = self.store.commit(&progress, &names, &self.pending, skipped, half_life)?;
+        let skipped = self.inputs.skipped();
+        let (delta, now_ms) = (&self.pending, (self.clock)());
+        let batch = Batch { progress: &progress, names: &names, delta, skipped, now_ms };
+        let factor = self.store.commit(&batch, self.config.half_life_hours)?;
         let delta = std::mem::take(&mut self.pending);
         self.pending_since_ms = None;
         self.committed = progress;
-        self.committed_counts = counts;
+        self.inputs.set_committed();
         if factor != 1.0 {
             self.learner.fade(factor);
         }
@@ -191,6 +217,27 @@ impl Writer {
             self.learner.set_generation(generation, &self.store)?;
         }
         Ok(())
+    }
+
+    /// Reads to the end of the journals without publishing anything, makes files of all facts and erases who asked for it.
+    /// Says how many events there were. `stop` ends it after a commit.
+    ///
+    /// # Errors
+    /// [`WriterError`] when a part failed; opened again, the writer goes on from the last commit.
+    pub fn catch_up(&mut self, stop: &AtomicBool) -> Result<u64, WriterError> {
+        let mut events = 0;
+        while !stop.load(Ordering::Acquire) {
+            let read = self.read_batch()?;
+            self.commit()?;
+            self.seal_if_due()?;
+            events += read as u64;
+            if read == 0 {
+                break;
+            }
+        }
+        self.store.seal()?;
+        while self.store.begin_erasing()? && self.store.erase_next()? {}
+        Ok(events)
     }
 
     /// Works until `stop` is true, then commits what was read. Failures are logged and retried from the last commit.
@@ -207,7 +254,7 @@ impl Writer {
             };
             std::thread::sleep(pause);
         }
-        if let Err(error) = self.commit() {
+        if let Err(error) = self.commit().and_then(|()| Ok(self.store.seal().map(drop)?)) {
             tracing::warn!(%error, "analytics could not commit before stopping; it goes on from the last commit");
         }
     }
@@ -222,9 +269,24 @@ impl Writer {
         &self.learner
     }
 
-    /// How far the journal has taken effect.
-    pub fn committed(&self) -> Position {
-        self.committed.position
+    /// How far the journals have taken effect.
+    pub fn committed(&self) -> &Progress {
+        &self.committed
+    }
+
+    /// How far the only journal has taken effect.
+    pub fn position(&self) -> Position {
+        self.committed.nodes.values().next().map_or(Position::default(), |checkpoint| checkpoint.position)
+    }
+
+    /// The store, for reports and tests.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Lets a test stop the store at a step, as a crash would.
+    pub fn stop_at(&mut self, stopper: Stopper) {
+        self.store.stop_at(stopper);
     }
 
     /// Where the records of the batch in hand have gone.
@@ -240,25 +302,14 @@ impl Writer {
     }
 
     fn read_batch(&mut self) -> Result<usize, WriterError> {
-        let mut read = 0;
-        while (self.pending.tally.read as usize) < self.config.batch_events_max {
-            let Some(event) = self.reader.next_event()? else { break };
-            self.fold.apply(self.reader.position().segment, &event, &mut self.pending);
-            read += 1;
-        }
+        self.inputs.look()?;
+        let room = self.config.batch_events_max.saturating_sub(self.pending.tally.read as usize);
+        let read = self.inputs.read(&mut self.fold, &mut self.pending, room)?;
         // Skipped records move the position too.
-        if self.pending_since_ms.is_none() && self.reader.position() != self.committed.position {
+        if self.pending_since_ms.is_none() && self.inputs.has_moved(&self.committed) {
             self.pending_since_ms = Some((self.clock)());
         }
         Ok(read)
-    }
-
-    fn progress(&mut self) -> Progress {
-        let position = self.reader.position();
-        let watermark_ms = self.fold.watermark_ms();
-        let (replay_segment, replay_watermark_ms) =
-            self.fold.replay_from().unwrap_or((position.segment, watermark_ms));
-        Progress { position, replay_segment, replay_watermark_ms, watermark_ms }
     }
 
     fn publish_if_due(&mut self) -> Result<Option<u64>, WriterError> {
@@ -272,34 +323,6 @@ impl Writer {
         replace_file(path, &posterior::encode(&table))
             .map_err(|source| WriterError::Publish { path: path.clone(), source })?;
         Ok(Some(generation))
-    }
-}
-
-/// Folds the journal up to the committed position without counting, to rebuild joins and repetitions.
-fn replay(journal_dir: &Path, committed: &Progress, fold: &mut Fold) -> Result<Delta, WriterError> {
-    let start = Position { segment: committed.replay_segment, offset: 0 };
-    let mut reader = JournalReader::new(journal_dir, start);
-    let mut scratch = Delta::default();
-    fold.begin_replay(committed.replay_watermark_ms);
-    while reader.position() < committed.position {
-        let Some(event) = reader.next_event()? else { break };
-        if reader.position() > committed.position {
-            break; // the committed segment is gone
-        }
-        fold.apply(reader.position().segment, &event, &mut scratch);
-        if scratch.tally.read as usize >= limits::BATCH_EVENTS_MAX {
-            scratch = Delta { generation: scratch.generation.take(), ..Delta::default() };
-        }
-    }
-    Ok(scratch)
-}
-
-fn skipped_between(before: &ReadCounts, after: &ReadCounts) -> Skipped {
-    Skipped {
-        damaged: after.damaged - before.damaged,
-        torn: after.torn - before.torn,
-        lost: after.lost - before.lost,
-        missing: after.missing - before.missing,
     }
 }
 
