@@ -8,11 +8,12 @@
 mod check;
 mod keys;
 mod resolve;
+mod value;
 
 pub(crate) use check::Config;
-pub(crate) use check::duration;
 pub(crate) use keys::KEYS;
 pub(crate) use resolve::{Origin, Resolved, Sources, resolve};
+pub(crate) use value::duration;
 
 /// The configuration cannot be used; nothing has been started.
 #[derive(Debug, thiserror::Error)]
