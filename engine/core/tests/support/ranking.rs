@@ -9,6 +9,8 @@ use super::world::{Act, Class, Flight, Rule, World};
 
 /// Who asks, for what, and which offers the rules give.
 type Told<'a> = (&'a Visitor, &'a Admitted<'a>, &'a PlaceToFill<'a>, &'a [(u32, Option<Choice>)]);
+/// Pins and tags of the rules reached.
+type Notes<'a> = (&'a mut Vec<(usize, usize, Option<Choice>)>, &'a mut Vec<String>);
 /// The rule, what it shows, and the arm that chose it.
 type Named<'w> = (usize, &'w Rule, (usize, Option<usize>), Option<Choice>);
 
@@ -47,7 +49,7 @@ impl World {
         visitor: &Visitor,
         place: &PlaceToFill<'_>,
         group: &[(usize, &'w Rule, &[Act])],
-        (pins, tags): (&mut Vec<(usize, usize, Option<Choice>)>, &mut Vec<String>),
+        (pins, tags): Notes<'_>,
     ) -> (Vec<Named<'w>>, bool) {
         let mut named: Vec<Named<'w>> = Vec::new();
         for (number, rule, acts) in group {
@@ -76,7 +78,7 @@ impl World {
         (visitor, admitted, place, offered): Told<'_>,
         wants_fallback: bool,
         (ads, first): (&mut Vec<ExpectedAd>, usize),
-        (pins, tags): (&mut Vec<(usize, usize, Option<Choice>)>, &mut Vec<String>),
+        (pins, tags): Notes<'_>,
     ) -> Result<Option<Loss>, Option<Loss>> {
         let speaking = self.speaking(visitor, place.slot);
         let asked: Vec<_> = speaking
