@@ -1,6 +1,7 @@
 //! Commands that do one thing and end, and the ones that serve.
 
 pub(crate) mod build;
+pub(crate) mod evaluate;
 pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod preview;
