@@ -299,6 +299,9 @@ mod tests {
             cpm_micros: 0,
             dayparts: Default::default(),
             clock: tessera_wire::program::SignalId(0),
+            class: Default::default(),
+            priority: 0,
+            weight: 0,
         });
         assert!(matches!(publisher.publish(bad, 2), Err(PublishError::Refused(_))));
         assert_eq!(publisher.active().unwrap().unwrap().generation, 1);

@@ -4,6 +4,7 @@
 //! enums only, so the number of series is fixed.
 
 mod bidding;
+mod decisions;
 
 pub use bidding::{NoBid, Notice};
 
@@ -11,6 +12,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use smallvec::SmallVec;
+use tessera_engine_core::consent::{Reason, Regimes};
+use tessera_engine_core::decide::{CapChecks, Loss};
 use tessera_wire::event::{Mode, Tier, TouchKind};
 
 /// Upper bounds of the latency buckets, in microseconds.
@@ -84,16 +88,49 @@ const REJECTIONS: [&str; 13] = [
     "other",
 ];
 
+/// What a request got that had waited too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shed {
+    /// The house ad.
+    House,
+    /// A refusal.
+    Refused,
+}
+
+/// What the counters want to know of a decision.
+#[derive(Debug, Clone)]
+pub(crate) struct Counted {
+    pub(crate) tier: Tier,
+    pub(crate) mode: Mode,
+    pub(crate) regimes: Regimes,
+    pub(crate) reason: Reason,
+    /// Why placements stayed empty, one by one.
+    pub(crate) no_fill: SmallVec<[Loss; 4]>,
+    pub(crate) cap_checks: CapChecks,
+}
+
+/// Regimes as they are counted: the strictest that applies.
+const REGIMES: [(Regimes, &str); 4] =
+    [(Regimes::GDPR, "gdpr"), (Regimes::OPT_IN, "optin"), (Regimes::US, "us"), (Regimes::NONE, "none")];
+
+fn regime_of(regimes: Regimes) -> usize {
+    REGIMES.iter().position(|(one, _)| regimes.contains(*one)).unwrap_or(REGIMES.len() - 1)
+}
+
 /// One worker's counters.
 #[derive(Debug, Default)]
 pub struct Shard {
     tiers: [Cell; 5],
-    modes: [Cell; 4],
-    no_fill: Cell,
+    no_fill: [Cell; Loss::ALL.len()],
+    fallbacks: [Cell; Reason::ALL.len()],
+    consent: [[Cell; MODES.len()]; REGIMES.len()],
+    caps_passed: Cell,
+    caps_reached: Cell,
     served: Cell,
     unlogged: Cell,
-    latency: [Cell; LATENCY_BOUNDS_US.len() + 1],
-    latency_sum_us: Cell,
+    latency: Histogram,
+    waited: Histogram,
+    shed: [Cell; 2],
     touches: [Cell; 4],
     behaviours: Cell,
     refusals: [Cell; 7],
@@ -106,15 +143,27 @@ pub struct Shard {
 
 impl Shard {
     /// Counts one decision.
-    pub fn decision(&self, tier: Tier, mode: Mode, ads: usize, empty_placements: usize, micros: u64) {
-        self.tiers[tier as usize].add(1);
-        self.modes[mode as usize].add(1);
+    pub(crate) fn decision(&self, of: &Counted, ads: usize, micros: u64) {
+        self.tiers[of.tier as usize].add(1);
+        self.consent[regime_of(of.regimes)][of.mode as usize].add(1);
+        if of.tier >= Tier::Fallback {
+            self.fallbacks[of.reason as usize].add(1);
+        }
         self.served.add(ads as u64);
-        self.no_fill.add(empty_placements as u64);
-        let bucket =
-            LATENCY_BOUNDS_US.iter().position(|bound| micros <= *bound).unwrap_or(LATENCY_BOUNDS_US.len());
-        self.latency[bucket].add(1);
-        self.latency_sum_us.add(micros);
+        of.no_fill.iter().for_each(|loss| self.no_fill[*loss as usize].add(1));
+        self.caps_passed.add(u64::from(of.cap_checks.passed));
+        self.caps_reached.add(u64::from(of.cap_checks.reached));
+        self.latency.add(micros);
+    }
+
+    /// Counts how long a request had waited.
+    pub(crate) fn waited(&self, waited: std::time::Duration) {
+        self.waited.add(waited.as_micros() as u64);
+    }
+
+    /// Counts a request that was not decided because it had waited too long.
+    pub(crate) fn shed(&self, shed: Shed) {
+        self.shed[shed as usize].add(1);
     }
 
     /// Counts an ad that was served but could not be queued for the journal.
@@ -169,20 +218,15 @@ pub fn render(shards: &[Arc<Shard>], out: &mut String) {
             sum(shards, |shard| shard.tiers[index].get()),
         );
     }
-    family(out, "consent_decisions_total", "counter", "Decisions by consent mode.");
-    for (index, mode) in MODES.iter().enumerate() {
-        let name = format!("consent_decisions_total{{mode=\"{}\"}}", mode.name());
-        line(out, &name, sum(shards, |shard| shard.modes[index].get()));
-    }
+    decisions::render(shards, out);
     single(out, "decide_ads_total", "Ads in answers.", sum(shards, |shard| shard.served.get()));
-    single(out, "decide_no_fill_total", "Placements left empty.", sum(shards, |shard| shard.no_fill.get()));
     single(
         out,
         "decide_unlogged_total",
         "Ads served but not queued.",
         sum(shards, |shard| shard.unlogged.get()),
     );
-    render_latency(shards, out);
+    render_waiting(shards, out);
     family(out, "events_ingested_total", "counter", "Events written to the journal by type.");
     for (index, touch) in TOUCHES.iter().enumerate() {
         line(
@@ -212,19 +256,64 @@ pub fn render(shards: &[Arc<Shard>], out: &mut String) {
     single(out, "http_connections_refused_total", "Connections closed because there were too many.", refused);
 }
 
-fn render_latency(shards: &[Arc<Shard>], out: &mut String) {
-    family(out, "decide_duration_seconds", "histogram", "Time from a read request to its encoded answer.");
+fn render_waiting(shards: &[Arc<Shard>], out: &mut String) {
+    histogram(
+        out,
+        ("decide_duration_seconds", "Time from a read request to its encoded answer."),
+        shards,
+        |shard| &shard.latency,
+    );
+    histogram(
+        out,
+        ("decide_queue_seconds", "How long requests waited at most before a worker came to them."),
+        shards,
+        |shard| &shard.waited,
+    );
+    family(
+        out,
+        "decide_shed_total",
+        "counter",
+        "Requests that waited too long for a decision, by what they got.",
+    );
+    for (index, name) in ["house", "refused"].into_iter().enumerate() {
+        let count = sum(shards, |shard| shard.shed[index].get());
+        line(out, &format!("decide_shed_total{{answer=\"{name}\"}}"), count);
+    }
+}
+
+/// Times in the buckets of [`LATENCY_BOUNDS_US`].
+#[derive(Debug, Default)]
+struct Histogram {
+    buckets: [Cell; LATENCY_BOUNDS_US.len() + 1],
+    sum_us: Cell,
+}
+
+impl Histogram {
+    fn add(&self, micros: u64) {
+        let bucket = LATENCY_BOUNDS_US.iter().position(|bound| micros <= *bound);
+        self.buckets[bucket.unwrap_or(LATENCY_BOUNDS_US.len())].add(1);
+        self.sum_us.add(micros);
+    }
+}
+
+fn histogram(
+    out: &mut String,
+    (name, help): (&str, &str),
+    shards: &[Arc<Shard>],
+    of: impl Fn(&Shard) -> &Histogram,
+) {
+    family(out, name, "histogram", help);
     let mut total = 0;
     for (index, bound) in LATENCY_BOUNDS_US.iter().enumerate() {
-        total += sum(shards, |shard| shard.latency[index].get());
-        line(out, &format!("decide_duration_seconds_bucket{{le=\"{}\"}}", *bound as f64 / 1e6), total);
+        total += sum(shards, |shard| of(shard).buckets[index].get());
+        line(out, &format!("{name}_bucket{{le=\"{}\"}}", *bound as f64 / 1e6), total);
     }
-    total += sum(shards, |shard| shard.latency[LATENCY_BOUNDS_US.len()].get());
-    line(out, "decide_duration_seconds_bucket{le=\"+Inf\"}", total);
-    let micros = sum(shards, |shard| shard.latency_sum_us.get());
+    total += sum(shards, |shard| of(shard).buckets[LATENCY_BOUNDS_US.len()].get());
+    line(out, &format!("{name}_bucket{{le=\"+Inf\"}}"), total);
+    let micros = sum(shards, |shard| of(shard).sum_us.get());
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "decide_duration_seconds_sum {}", micros as f64 / 1e6);
-    line(out, "decide_duration_seconds_count", total);
+    let _ = writeln!(out, "{name}_sum {}", micros as f64 / 1e6);
+    line(out, &format!("{name}_count"), total);
 }
 
 fn sum(shards: &[Arc<Shard>], value: impl Fn(&Shard) -> u64) -> u64 {
@@ -254,13 +343,27 @@ mod tests {
     #[test]
     fn shards_add_up_and_buckets_are_cumulative() {
         let shards: Vec<Arc<Shard>> = (0..2).map(|_| Arc::default()).collect();
-        shards[0].decision(Tier::Full, Mode::Full, 2, 0, 7);
-        shards[1].decision(Tier::Full, Mode::Full, 1, 1, 60_000);
+        let counted = Counted {
+            tier: Tier::Full,
+            mode: Mode::Full,
+            regimes: Regimes::GDPR,
+            reason: Reason::Granted,
+            no_fill: SmallVec::new(),
+            cap_checks: CapChecks { passed: 3, reached: 1 },
+        };
+        shards[0].decision(&counted, 2, 7);
+        let no_fill = SmallVec::from_slice(&[Loss::CapReached, Loss::CapReached]);
+        let tier = Tier::Fallback;
+        shards[1].decision(&Counted { no_fill, tier, ..counted }, 1, 60_000);
         shards[1].refusal(Refusal::TooLarge);
         let mut text = String::new();
         render(&shards, &mut text);
         for expected in [
-            "decide_requests_total{tier=\"full\"} 2",
+            "decide_requests_total{tier=\"full\"} 1",
+            "decide_no_fill_total{code=\"cap_reached\"} 2",
+            "decide_fallback_total{reason=\"granted\"} 1",
+            "consent_decisions_total{regime=\"gdpr\",outcome=\"full\"} 2",
+            "cap_checks_total{result=\"reached\"} 2",
             "decide_ads_total 3",
             "decide_duration_seconds_bucket{le=\"0.00001\"} 1",
             "decide_duration_seconds_bucket{le=\"+Inf\"} 2",
@@ -277,6 +380,15 @@ mod tests {
         }
         for touch in TouchKind::ALL {
             assert_eq!(TOUCHES[touch as usize], touch.name());
+        }
+        for (index, loss) in Loss::ALL.into_iter().enumerate() {
+            assert_eq!(loss as usize, index);
+        }
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+        }
+        for (index, mode) in MODES.into_iter().enumerate() {
+            assert_eq!(mode as usize, index);
         }
         for (index, (refusal, _)) in Refusal::ALL.iter().enumerate() {
             assert_eq!(*refusal as usize, index);

@@ -7,16 +7,19 @@
 //! Not here: rules and selection (`tessera-engine-core`), compiling (`rulec`), reading the journal (`tessera-analytics`).
 
 pub mod access;
+mod admission;
 mod bidding;
 pub mod budget;
 mod connections;
 pub mod counters;
+mod decision_log;
 pub mod enrich;
 mod http;
 pub mod journal;
 pub mod keys;
 pub mod limits;
 mod linger;
+mod process;
 mod server;
 mod settings;
 pub mod snapshot_cell;

@@ -36,6 +36,14 @@ pub const FREE_VALUES_MAX: usize = 256;
 pub const FILTER_ENTRIES_MAX: usize = 256;
 /// Sizes of one placement.
 pub const FORMATS_PER_PLACEMENT_MAX: usize = 16;
+/// Milliseconds that a decision may take when the caller does not say (`tmax_ms`), waiting included.
+pub const TMAX_MS: u64 = 50;
+/// Milliseconds of waiting after which a decide request is refused without a look at it: nobody waits that long for an ad.
+pub const WAITED_MS_MAX: u64 = 250;
+/// Decisions that a worker keeps for explanation per second, in the long run: keeping one costs about as much as making it.
+pub const DECISIONS_LOGGED_PER_SEC: f64 = 100.0;
+/// The same in a burst.
+pub const DECISIONS_LOGGED_BURST: f64 = 500.0;
 /// Milliseconds between looks at the bundle, posterior and location files.
 pub const WATCH_INTERVAL_MS: u64 = 100;
 /// Counted events remembered per visitor: 8 bytes each. A visitor who sees more ads within a cap's window than this would

@@ -12,6 +12,7 @@ use crate::access::{Access, AccessCell};
 use crate::budget::Books;
 use crate::connections::{listen, listen_all, spawn_admin, spawn_worker};
 use crate::counters::Shard;
+use crate::decision_log::DecisionLog;
 use crate::enrich::device::DeviceClassifier;
 use crate::http::admin::AdminState;
 use crate::http::context::{Memory, Responder, Worker};
@@ -69,17 +70,19 @@ impl Engine {
         let mut watcher = Watcher::new(&settings.files, cells.clone(), Arc::clone(&watch_state));
         watcher.look();
         let shards: Arc<[Arc<Shard>]> = ends.iter().map(|_| Arc::new(Shard::default())).collect();
+        let responder = Arc::new(responder(settings, cells, users)?);
         let state = AdminState {
-            snapshots: Arc::clone(&cells.snapshots),
-            geography: Arc::clone(&cells.geography),
+            snapshots: Arc::clone(&responder.snapshots),
+            geography: Arc::clone(&responder.geography),
+            weather: Arc::clone(&responder.weather),
             shards: Arc::clone(&shards),
             journal: journal.counters(),
             watch: watch_state,
-            users: Arc::clone(&users),
+            users: Arc::clone(&responder.users),
+            decisions: Arc::clone(&responder.decisions),
             books: Arc::clone(&books),
             more: Arc::new(more_metrics),
         };
-        let responder = Arc::new(responder(settings, cells, users)?);
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_workers, stopped) = watch::channel(false);
         let mut threads = vec![watcher.spawn(Arc::clone(&stop)).map_err(StartError::System)?];
@@ -154,6 +157,7 @@ fn cells(settings: &EngineSettings, snapshots: SnapshotCell, keys: &Keys, access
         snapshots: Arc::new(snapshots),
         geography: Arc::default(),
         zones: Arc::default(),
+        weather: Arc::default(),
         terms: Arc::default(),
         access,
         keys: keys.clone(),
@@ -164,11 +168,12 @@ fn cells(settings: &EngineSettings, snapshots: SnapshotCell, keys: &Keys, access
 fn responder(settings: EngineSettings, cells: Cells, users: Arc<UserStore>) -> Result<Responder, StartError> {
     let devices =
         DeviceClassifier::new().map_err(|error| StartError::System(std::io::Error::other(error)))?;
-    let Cells { snapshots, geography, zones, terms, access, keys, .. } = cells;
+    let Cells { snapshots, geography, zones, weather, terms, access, keys, .. } = cells;
     Ok(Responder {
         snapshots,
         geography,
         zones,
+        weather,
         users,
         devices,
         client_addresses: settings.client_addresses,
@@ -179,6 +184,7 @@ fn responder(settings: EngineSettings, cells: Cells, users: Arc<UserStore>) -> R
         terms,
         access,
         origins: settings.origins,
+        decisions: Arc::new(DecisionLog::new(settings.explain_bytes_max)),
     })
 }
 

@@ -24,6 +24,8 @@ pub struct Files {
     pub access: PathBuf,
     /// Kill switches.
     pub switches: PathBuf,
+    /// The weather by place; without the file it is unknown.
+    pub weather: PathBuf,
 }
 
 /// Whose pages may call the data port from a browser.
@@ -54,6 +56,8 @@ pub struct EngineSettings {
     pub journal_directory: PathBuf,
     /// When the journal is forced to the disk.
     pub journal_sync: Sync,
+    /// Bytes for recent decisions that can be explained; 0 keeps none.
+    pub explain_bytes_max: usize,
     /// Number of this engine in merged journals.
     pub node: u16,
     /// Directory of what is remembered of visitors.

@@ -1,4 +1,4 @@
-//! The watcher thread: notices new bundles, posteriors and location databases, and takes what verifies.
+//! The watcher thread: notices new bundles, posteriors, location databases, weather, and takes what verifies.
 //!
 //! A file that does not verify changes nothing but a counter and a log line; it is looked at again when it changes.
 //! Writers replace files by renaming, so a file is either the old or the new one.
@@ -18,10 +18,12 @@ use tessera_wire::bundle::made_at_ms;
 use tessera_wire::limits::{BUNDLE_BYTES_MAX, POSTERIOR_BYTES_MAX};
 use tessera_wire::signature::{self, BundleVerifier};
 use tessera_wire::switches::{SWITCHES_BYTES_MAX, SWITCHES_MAX, Switches};
+use tessera_wire::weather::{WEATHER_BYTES_MAX, Weather};
 
 use crate::access::{Access, AccessCell};
 use crate::bidding::{Terms, TermsCell};
 use crate::enrich::geo_cell::GeoCell;
+use crate::enrich::weather::{WeatherTable, WeatherTableCell};
 use crate::enrich::zone_cell::ZoneCell;
 use crate::keys::Keys;
 use crate::limits::{ACCESS_BYTES_MAX, TERMS_BYTES_MAX, WATCH_INTERVAL_MS};
@@ -42,16 +44,18 @@ enum Watched {
     Bidding,
     Access,
     Switches,
+    Weather,
 }
 
 impl Watched {
-    const ALL: [(Watched, &'static str); 6] = [
+    const ALL: [(Watched, &'static str); 7] = [
         (Watched::Bundle, "bundle"),
         (Watched::Posteriors, "posteriors"),
         (Watched::Geo, "geo"),
         (Watched::Bidding, "bidding"),
         (Watched::Access, "access"),
         (Watched::Switches, "switches"),
+        (Watched::Weather, "weather"),
     ];
 
     const fn name(self) -> &'static str {
@@ -65,6 +69,7 @@ pub(crate) struct Cells {
     pub(crate) snapshots: Arc<SnapshotCell>,
     pub(crate) geography: Arc<GeoCell>,
     pub(crate) zones: Arc<ZoneCell>,
+    pub(crate) weather: Arc<WeatherTableCell>,
     pub(crate) terms: Arc<TermsCell>,
     pub(crate) access: Arc<AccessCell>,
     pub(crate) keys: Keys,
@@ -102,6 +107,7 @@ impl Watcher {
             (Watched::Geo, files.geo.clone()),
             // Before the bundle: what is switched off is never shown, not even first.
             (Watched::Switches, Some(files.switches.clone())),
+            (Watched::Weather, Some(files.weather.clone())),
             (Watched::Bidding, Some(files.bidding.clone())),
             (Watched::Access, Some(files.access.clone())),
             (Watched::Posteriors, Some(files.posteriors.clone())),
@@ -185,6 +191,13 @@ fn take(what: Watched, path: &Path, cells: &Cells, state: &WatchState) -> Result
         Watched::Access => {
             let access = Access::parse(&read_text(path, ACCESS_BYTES_MAX)?, &cells.keys);
             cells.access.store(Arc::new(access.map_err(|error| Refused::new(Reason::Invalid, error))?));
+            Ok(())
+        }
+        Watched::Weather => {
+            let weather: Weather = serde_json::from_slice(&read(path, WEATHER_BYTES_MAX)?)
+                .map_err(|error| Refused::new(Reason::Invalid, error))?;
+            let table = WeatherTable::new(&weather);
+            cells.weather.install(table.map_err(|error| Refused::new(Reason::Invalid, error))?);
             Ok(())
         }
         Watched::Switches => {

@@ -188,6 +188,7 @@ fn start_control(config: &Config) -> anyhow::Result<Server> {
         source_directory: config.control.source.clone(),
         store_path: config.store_path(),
         switches_path: config.switches_path(),
+        weather_path: config.weather_path(),
         signer: config.control.signer.clone(),
         api_key: config.control.api_key.clone(),
     };

@@ -183,7 +183,7 @@ impl std::fmt::Display for BundleHash {
 const MAGIC: [u8; 4] = *b"TSBN";
 /// 2: features, caseless text, pins, bindings, bandits and splits in the program. 3: pairs of assets that exclude one another. 4:
 /// experiments, caps, prices and budgets, contents of templates, assets in several languages, terms of offers.
-const FORMAT: u16 = 4;
+const FORMAT: u16 = 5;
 const HEADER_BYTES: usize = 56;
 const SECTION_HEADER_BYTES: usize = 12;
 const FLAG_REQUIRED: u16 = 1;

@@ -12,9 +12,11 @@ mod limits;
 use serde::{Deserialize, Serialize};
 
 mod contents;
+mod flights;
 mod offers;
 
 pub use contents::{Content, ContentKind, Translation};
+pub use flights::{Flight, FlightClass};
 pub use offers::{Hold, MinMargin, Offer, OfferKind};
 
 use crate::program::{SegmentId, SignalId, Span, WordId};
@@ -226,27 +228,6 @@ pub enum VariantShows {
     Creative(CreativeId),
     /// This template of the campaign, its combination chosen by the model.
     Template(TemplateId),
-}
-
-/// A run of a campaign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flight {
-    /// Text id.
-    pub id: Text,
-    /// First instant, unix milliseconds.
-    pub start_ms: i64,
-    /// First instant after the flight, unix milliseconds.
-    pub end_ms: i64,
-    /// Its frequency caps ([`Catalog::caps`]).
-    pub caps: Span,
-    /// What it may spend ([`Catalog::budgets`]).
-    pub budgets: Span,
-    /// Price of a thousand ads, in millionths of the catalog's currency; 0 for none.
-    pub cpm_micros: i64,
-    /// When in the week it runs ([`Catalog::dayparts`]); empty for always.
-    pub dayparts: Span,
-    /// Whose week: an attribute of the program that holds a minute of the week. Means nothing without dayparts.
-    pub clock: SignalId,
 }
 
 /// A frame with slots, and the model that learns which combination to put into it.

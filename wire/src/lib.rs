@@ -23,3 +23,4 @@ pub mod signal;
 pub mod signature;
 pub mod switches;
 pub mod token;
+pub mod weather;

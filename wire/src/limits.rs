@@ -44,5 +44,7 @@ pub const TOKEN_TEXT_BYTES_MAX: usize = 4_096;
 pub const PREVIEW_WISHES_MAX: usize = 16;
 /// Bytes of a preview token in its text form: the largest one fits.
 pub const PREVIEW_TEXT_BYTES_MAX: usize = 12_000;
-/// Bytes of a click target inside a token.
+/// Bytes of the address that a click leads to.
 pub const CLICK_TARGET_BYTES_MAX: usize = 2_048;
+/// Bytes of the target inside a token: an address, and what the event is counted as.
+pub const TOKEN_TARGET_BYTES_MAX: usize = CLICK_TARGET_BYTES_MAX + 64;

@@ -265,6 +265,10 @@ pub enum Builtin {
     Purchases,
     /// Id of the product that the visitor viewed last.
     LastViewed,
+    /// What the sky does where the visitor is, by subdivision or country.
+    WeatherCondition,
+    /// Degrees Celsius where the visitor is, by subdivision or country.
+    WeatherTemperature,
 }
 
 /// A row of the built-in vocabulary.
@@ -303,8 +307,11 @@ pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"
 /// Quarters of the day, by `hour / 6`.
 pub const DAYPARTS: [&str; 4] = ["night", "morning", "afternoon", "evening"];
 
+/// What the sky does, in the order of the codes.
+pub const WEATHER_CONDITIONS: [&str; 7] = ["clear", "cloudy", "fog", "drizzle", "rain", "snow", "thunder"];
+
 /// The whole built-in vocabulary. City needs a profile gate because it is finer than the contextual location.
-pub const BUILTINS: [BuiltinSpec; 29] = [
+pub const BUILTINS: [BuiltinSpec; 31] = [
     spec(Builtin::Country, "country", Kind::Text, Gates::NONE, &[]),
     spec(Builtin::Region, "region", Kind::Text, Gates::NONE, &[]),
     spec(Builtin::City, "city", Kind::Text, Gates::ADS_PERSONALIZE, &[]),
@@ -334,6 +341,9 @@ pub const BUILTINS: [BuiltinSpec; 29] = [
     spec(Builtin::Purchased, "purchased", Kind::Time, Gates::ADS_PERSONALIZE, &[]),
     spec(Builtin::Purchases, "purchases", Kind::Number, Gates::ADS_PERSONALIZE, &[]),
     spec(Builtin::LastViewed, "last_viewed", Kind::Text, Gates::ADS_PERSONALIZE, &[]),
+    // As coarse as country and region, which they follow from.
+    spec(Builtin::WeatherCondition, "weather.condition", Kind::Text, Gates::NONE, &WEATHER_CONDITIONS),
+    spec(Builtin::WeatherTemperature, "weather.temperature", Kind::Number, Gates::NONE, &[]),
 ];
 
 impl Builtin {

@@ -5,7 +5,7 @@
 //! ```
 //! The MAC is keyed BLAKE3 over everything before it, cut to 128 bits. A click target is inside the authenticated part, so
 //! a redirect can only go where the engine that signed the token wanted it to go, even after the campaign has left the
-//! bundle. Tokens carry no personal data.
+//! bundle. Behind it the engine may put what the event is counted as, encrypted; otherwise tokens carry no personal data.
 //!
 //! Cost: two hash blocks and a base64 pass; no allocation when the output string has room.
 
@@ -66,13 +66,13 @@ const VERSION: u8 = 1;
 const FIXED_BYTES: usize = 24;
 pub(crate) const MAC_BYTES: usize = 16;
 const SHORT_TARGET_BYTES: usize = 216;
-const RAW_BYTES_MAX: usize = FIXED_BYTES + limits::CLICK_TARGET_BYTES_MAX + MAC_BYTES;
+const RAW_BYTES_MAX: usize = FIXED_BYTES + limits::TOKEN_TARGET_BYTES_MAX + MAC_BYTES;
 
 /// Appends the token's text (ASCII) to `out`.
 ///
-/// A target longer than [`limits::CLICK_TARGET_BYTES_MAX`] is dropped; compilers refuse such targets.
+/// A target longer than [`limits::TOKEN_TARGET_BYTES_MAX`] is dropped; compilers refuse such addresses.
 pub fn sign_into(key: &TokenKey, token: &Token<'_>, out: &mut Vec<u8>) {
-    let target = if token.target.len() > limits::CLICK_TARGET_BYTES_MAX { "" } else { token.target };
+    let target = if token.target.len() > limits::TOKEN_TARGET_BYTES_MAX { "" } else { token.target };
     // Most targets are short; clearing the longest buffer would cost more than signing.
     if target.len() <= SHORT_TARGET_BYTES {
         sign_raw::<{ FIXED_BYTES + SHORT_TARGET_BYTES + MAC_BYTES }>(key, token, target, out);
@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn targets_of_every_length_read_back() {
         let key = TokenKey::new([7; 32]);
-        let long = "x".repeat(limits::CLICK_TARGET_BYTES_MAX);
-        for length in (0..300).chain([limits::CLICK_TARGET_BYTES_MAX]) {
+        let long = "x".repeat(limits::TOKEN_TARGET_BYTES_MAX);
+        for length in (0..300).chain([limits::TOKEN_TARGET_BYTES_MAX]) {
             let (mut text, mut buffer) = (b"before".to_vec(), TokenBuffer::default());
             let token = Token { target: &long[..length], ..token() };
             sign_into(&key, &token, &mut text);

@@ -122,6 +122,8 @@ impl Api {
             (&Method::GET, "/v1/reports/combinations") => self.combinations(call),
             (&Method::GET, "/v1/switches") => self.switches(),
             (&Method::PUT, "/v1/switches") => self.switch(call),
+            (&Method::GET, "/v1/signals/weather") => self.weather(),
+            (&Method::PUT, "/v1/signals/weather") => self.set_weather(call),
             (&Method::POST, path) => match activation(path) {
                 Some(generation) => self.activate(generation),
                 None => Err(Problem::not_found(path)),

@@ -9,6 +9,8 @@
 //! | `POST /v1/bundles/{generation}/activate` | roll back to a generation's content |
 //! | `GET /v1/switches` | what kill switches hold back |
 //! | `PUT /v1/switches` | hold exactly this back, from now on |
+//! | `GET /v1/signals/weather` | the weather that engines know |
+//! | `PUT /v1/signals/weather` | exactly this is the weather, from now on |
 //! | `GET /v1/reports/lift?campaign=` | personalized against holdout, by segment |
 //! | `GET /v1/reports/combinations?campaign=&top=` | best combinations by segment |
 //!
@@ -19,6 +21,7 @@
 mod api;
 mod listen;
 mod switches;
+mod weather;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -40,6 +43,8 @@ pub struct ServerSettings {
     pub store_path: PathBuf,
     /// The file of kill switches, which engines watch.
     pub switches_path: PathBuf,
+    /// The file of the weather by place, which engines watch.
+    pub weather_path: PathBuf,
     /// Signs what is published.
     pub signer: Option<BundleSigner>,
     /// Key that requests must bring.

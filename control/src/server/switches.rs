@@ -1,9 +1,11 @@
 //! Kill switches over HTTP: the whole list is read, checked, and put in place of the file that engines watch.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::PoisonError;
 
 use hyper::StatusCode;
+use serde::Serialize;
 use tessera_wire::catalog::{Catalog, Text};
 use tessera_wire::switches::{Off, SWITCHES_MAX, Switches};
 
@@ -43,19 +45,21 @@ impl Api {
         if let Some(problem) = catalog.and_then(|catalog| unknown(&switches.off, &catalog)) {
             return Err(bad("unknown_name", problem));
         }
-        self.write_switches(&switches).map_err(|error| Problem::internal(error.to_string()))?;
+        replace(&self.settings.switches_path, &switches)
+            .map_err(|error| Problem::internal(error.to_string()))?;
         json(StatusCode::OK, &switches)
     }
+}
 
-    fn write_switches(&self, switches: &Switches) -> std::io::Result<()> {
-        let path = &self.settings.switches_path;
-        let temporary = path.with_extension("new");
-        let mut file = std::fs::File::create(&temporary)?;
-        serde_json::to_writer_pretty(&mut file, switches)?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        std::fs::rename(temporary, path)
-    }
+/// Puts a document in place of a file that engines watch, whole or not at all.
+pub(super) fn replace(path: &Path, document: &impl Serialize) -> std::io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = std::fs::File::create(&temporary)?;
+    let mut bytes = serde_json::to_vec_pretty(document)?;
+    bytes.push(b'\n');
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    std::fs::rename(temporary, path)
 }
 
 /// The first name that the catalog does not have, and the nearest that it has.

@@ -106,6 +106,12 @@ pub(super) struct RawFlight {
     pub(super) dayparts: Vec<Name>,
     /// Whose clock dayparts follow: `visitor`, or a time zone.
     pub(super) daypart_zone: Option<Name>,
+    /// `sponsorship`, `standard`, `bulk` or `house`.
+    pub(super) class: Option<Name>,
+    /// Within its class.
+    pub(super) priority: Option<Spanned<i64>>,
+    /// Against its equals.
+    pub(super) weight: Option<Spanned<i64>>,
     /// Of a thousand ads.
     pub(super) price: Option<Name>,
     pub(super) budget: Option<RawBudget>,

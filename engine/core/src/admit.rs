@@ -1,6 +1,6 @@
 //! The gate between what the edge collected and what may be used.
 //!
-//! [`admit`] is the only constructor of [`Admitted`], so no rule, model or event can read a signal whose gates are not
+//! [`admit`] is the only constructor of [`Admitted`] (what it made can be kept: [`crate::inputs`]), so no rule, model or event can read a signal whose gates are not
 //! open: an ungranted signal is simply never written into the frame, and therefore unknown to rules, also under `not`.
 //! Contextual signals always pass. Absent consent is never an error.
 //!
@@ -13,11 +13,11 @@ use tessera_rulevm::{Frame, VerifiedProgram};
 use tessera_wire::event::Mode;
 use tessera_wire::program::{Attribute, BucketKey, Origin, SignalId};
 use tessera_wire::signal::{
-    Builtin, DAYPARTS, DEVICE_BROWSERS, DEVICE_OSES, DEVICE_TYPES, Gates, Kind, NUMBER_SCALE, WEEKDAYS,
-    version,
+    Builtin, DAYPARTS, DEVICE_BROWSERS, DEVICE_OSES, DEVICE_TYPES, Gates, Kind, NUMBER_SCALE,
+    WEATHER_CONDITIONS, WEEKDAYS, version,
 };
 
-use crate::consent::{Outcome, Reason};
+use crate::consent::{Outcome, Reason, Regimes};
 use crate::experiment::Preview;
 use crate::hash::bucket;
 use crate::offer::HeldOffer;
@@ -28,22 +28,68 @@ use crate::standing::Standing;
 #[derive(Debug)]
 pub struct Admitted<'a> {
     // INVARIANT: `frame` holds no signal whose attribute's gates are not covered by `gates`.
-    frame: &'a Frame,
-    placements: &'a [PlacementRequest<'a>],
-    gates: Gates,
-    mode: Mode,
-    reason: Reason,
-    sticky_key: Option<u64>,
-    held: &'a [HeldOffer],
-    subject: u128,
-    is_learnable: bool,
+    pub(crate) frame: &'a Frame,
+    pub(crate) placements: &'a [PlacementRequest<'a>],
+    pub(crate) gates: Gates,
+    pub(crate) mode: Mode,
+    pub(crate) reason: Reason,
+    pub(crate) sticky_key: Option<u64>,
+    pub(crate) held: &'a [HeldOffer],
+    pub(crate) subject: u128,
+    pub(crate) is_learnable: bool,
     // INVARIANT: empty unless counting the visitor's impressions is allowed.
-    features: &'a [Option<u32>],
-    standing: Standing<'a>,
-    preview: Option<&'a Preview>,
+    pub(crate) features: &'a [Option<u32>],
+    pub(crate) standing: Standing<'a>,
+    pub(crate) preview: Option<&'a Preview>,
 }
 
 impl<'a> Admitted<'a> {
+    /// A request of which nothing is looked at but what it asks for.
+    pub fn nothing(
+        program: &VerifiedProgram,
+        placements: &'a [PlacementRequest<'a>],
+        now_ms: i64,
+        frame: &'a mut Frame,
+    ) -> Admitted<'a> {
+        let outcome = Outcome {
+            gates: Gates::NONE,
+            mode: Mode::Contextual,
+            regimes: Regimes::NONE,
+            reason: Reason::Overloaded,
+        };
+        let unlearned = RawSignals { is_test: true, ..RawSignals::default() };
+        frame.reset(program, now_ms);
+        Admitted::granted(&unlearned, placements, &outcome, frame)
+    }
+
+    fn granted(
+        raw: &RawSignals<'a>,
+        placements: &'a [PlacementRequest<'a>],
+        outcome: &Outcome,
+        frame: &'a Frame,
+    ) -> Admitted<'a> {
+        let is_bot =
+            raw.device.is_some_and(|device| DEVICE_TYPES.get(usize::from(device.kind)) == Some(&"bot"));
+        Admitted {
+            frame,
+            placements,
+            gates: outcome.gates,
+            mode: outcome.mode,
+            reason: outcome.reason,
+            sticky_key: raw.sticky_key.filter(|_| outcome.gates.covers(Gates::STORE_ACCESS)),
+            held: if outcome.gates.covers(Gates::STORE_ACCESS.or(Gates::ADS_PERSONALIZE)) {
+                raw.held
+            } else {
+                &[]
+            },
+            subject: if outcome.gates.covers(Gates::MEASURE_ADS) { raw.subject } else { 0 },
+            features: if outcome.gates.covers(Gates::FREQUENCY_CAP) { raw.features } else { &[] },
+            standing: Standing::default(),
+            is_learnable: outcome.mode != Mode::Child && !raw.is_test && raw.preview.is_none() && !is_bot,
+            preview: raw.preview,
+        }
+    }
+
     /// The granted signals.
     pub fn frame(&self) -> &'a Frame {
         self.frame
@@ -129,25 +175,7 @@ pub fn admit<'a>(
             fill(program, SignalId(index as u16), attribute, raw, frame);
         }
     }
-    let is_bot = raw.device.is_some_and(|device| DEVICE_TYPES.get(usize::from(device.kind)) == Some(&"bot"));
-    Admitted {
-        frame,
-        placements,
-        gates: outcome.gates,
-        mode: outcome.mode,
-        reason: outcome.reason,
-        sticky_key: raw.sticky_key.filter(|_| outcome.gates.covers(Gates::STORE_ACCESS)),
-        held: if outcome.gates.covers(Gates::STORE_ACCESS.or(Gates::ADS_PERSONALIZE)) {
-            raw.held
-        } else {
-            &[]
-        },
-        subject: if outcome.gates.covers(Gates::MEASURE_ADS) { raw.subject } else { 0 },
-        features: if outcome.gates.covers(Gates::FREQUENCY_CAP) { raw.features } else { &[] },
-        standing: Standing::default(),
-        is_learnable: outcome.mode != Mode::Child && !raw.is_test && raw.preview.is_none() && !is_bot,
-        preview: raw.preview,
-    }
+    Admitted::granted(raw, placements, outcome, frame)
 }
 
 fn fill(
@@ -228,6 +256,8 @@ fn fill_builtin(
             Some(product) => Some(product),
             None => return fill_value(program, signal, attribute, find(raw.traits, &attribute.name), frame),
         },
+        Builtin::WeatherCondition => raw.weather.condition.and_then(|word| code(&WEATHER_CONDITIONS, word)),
+        Builtin::WeatherTemperature => return fill_integer(signal, raw.weather.temperature, frame),
         Builtin::Now => return frame.set_integer(signal, frame.now_ms()),
         Builtin::MinuteOfWeek => {
             return fill_integer(signal, raw.local_time.map(|time| scaled(time.minute_of_week())), frame);

@@ -73,6 +73,7 @@ pub struct LoadedBundle {
     exclusions: Vec<Exclusions>,
     actions: ActionNames,
     renderings: Renderings,
+    has_ranks: bool,
 }
 
 impl LoadedBundle {
@@ -116,6 +117,9 @@ impl LoadedBundle {
         let actions = ActionNames::new(program.program(), &catalog)?;
         layouts.extend(actions.arm_counts().map(|arms| Layout::new(&[arms], &[])));
         let renderings = contents::compile(&catalog, program.program())?;
+        let is_ranked =
+            |flight: &tessera_wire::catalog::Flight| flight.rank() != Default::default() || flight.weight > 0;
+        let has_ranks = catalog.flights.iter().any(is_ranked);
         let short_hash = hash.to_string()[..16].to_owned();
         Ok(LoadedBundle {
             generation,
@@ -129,6 +133,7 @@ impl LoadedBundle {
             exclusions,
             actions,
             renderings,
+            has_ranks,
         })
     }
 
@@ -160,6 +165,12 @@ impl LoadedBundle {
     /// What it was compiled from.
     pub fn source(&self) -> &SourceMap {
         &self.source
+    }
+
+    /// Does any flight have a class, priority or weight?
+    #[inline]
+    pub(crate) fn has_ranks(&self) -> bool {
+        self.has_ranks
     }
 
     /// What templates are rendered to, by the numbers of [`Catalog::contents`].
@@ -201,6 +212,16 @@ impl LoadedBundle {
     #[inline]
     pub(crate) fn exclusions(&self, template: TemplateId) -> &Exclusions {
         &self.exclusions[template.index()]
+    }
+
+    /// How many models there may be: one per template and bandit.
+    pub(crate) fn models(&self) -> usize {
+        self.layouts.len()
+    }
+
+    /// The bandits, where they stand after the templates.
+    pub fn bandits(&self) -> impl Iterator<Item = TemplateId> + use<> {
+        (self.catalog.templates.len() as u32..self.layouts.len() as u32).map(TemplateId)
     }
 
     /// The layout of a template's or bandit's model.

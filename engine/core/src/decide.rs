@@ -5,6 +5,9 @@
 //! first matching one speaks. Rules marked `fallback` are asked only when no other rule filled the placement, then the
 //! placement's house ad, then there is no fill, with a reason.
 //!
+//! Where flights of the catalog have classes, priorities or weights, rules of equal priority speak together and their
+//! candidates are ranked by those (`rank`).
+//!
 //! Rules reached before the placement is full add their pins, tags and arms of splits, and a bandit named by a rule puts
 //! one of its arms in its own place (`compose`).
 //!
@@ -13,6 +16,8 @@
 //!
 //! Guarantees: total, no allocation or free after warm-up, and the same inputs give the same decision anywhere.
 //! Not here: how one placement is filled (`place`) and which combination is chosen (`select`).
+
+use std::cell::Cell;
 
 use tessera_rulevm::evaluate;
 use tessera_wire::catalog::{CreativeId, FlightId, OfferId, PlacementId, TemplateId};
@@ -72,9 +77,38 @@ pub enum Loss {
     UnknownSlot,
     /// The decision already has as many ads as it may.
     TooManyAds,
+    /// The request waited too long for a decision, and there is no house ad.
+    Overloaded,
 }
 
 impl Loss {
+    /// Every reason, in order.
+    pub const ALL: [Loss; 23] = [
+        Loss::RuleFalse,
+        Loss::Suppressed,
+        Loss::KillSwitch,
+        Loss::OutsideSchedule,
+        Loss::SizeMismatch,
+        Loss::Filtered,
+        Loss::BelowFloor,
+        Loss::Duplicate,
+        Loss::CompetitorConflict,
+        Loss::CapReached,
+        Loss::BudgetExhausted,
+        Loss::PacedOut,
+        Loss::LowerPriority,
+        Loss::LowerScore,
+        Loss::EarlierTier,
+        Loss::NotConsented,
+        Loss::DiscountTooLarge,
+        Loss::MarginTooSmall,
+        Loss::OfferHeld,
+        Loss::Holdout,
+        Loss::UnknownSlot,
+        Loss::TooManyAds,
+        Loss::Overloaded,
+    ];
+
     /// The stable code.
     pub const fn code(self) -> &'static str {
         match self {
@@ -100,6 +134,7 @@ impl Loss {
             Loss::Holdout => "holdout",
             Loss::UnknownSlot => "unknown_slot",
             Loss::TooManyAds => "too_many_ads",
+            Loss::Overloaded => "overloaded",
         }
     }
 }
@@ -137,6 +172,8 @@ pub struct Ad {
     pub tier: Tier,
     /// Probability of this combination, given the arm.
     pub propensity: f32,
+    /// Probability of this candidate among its equals, by the weights of their flights; 1 where nothing was drawn.
+    pub share: f32,
     /// Values of the template's context fields.
     pub context: Context,
 }
@@ -176,6 +213,17 @@ pub struct Decision<'s> {
     pub notes: &'s [Note],
     /// The best tier of any ad; [`Tier::Default`] when there is none.
     pub tier: Tier,
+    /// How often frequency caps were asked.
+    pub cap_checks: CapChecks,
+}
+
+/// How often frequency caps were asked, and with which result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CapChecks {
+    /// Let pass.
+    pub passed: u32,
+    /// Held something back.
+    pub reached: u32,
 }
 
 impl<'s> Decision<'s> {
@@ -194,15 +242,42 @@ pub fn decide<'s>(
     seed: u64,
     scratch: &'s mut Scratch,
 ) -> Decision<'s> {
+    evaluate(snapshot.bundle().program(), admitted.frame(), &mut scratch.rules);
+    let place = |number| Place::new(snapshot, admitted, number, now_ms, seed);
+    let checks = Cell::new(CapChecks::default());
+    let decision = fill_all(admitted.placements().len(), scratch, |number, scratch| {
+        let place = place(number);
+        let outcome = place.fill(scratch);
+        let (before, own) = (checks.get(), place.cap_checks.get());
+        checks.set(CapChecks { passed: before.passed + own.passed, reached: before.reached + own.reached });
+        outcome
+    });
+    Decision { cap_checks: checks.get(), ..decision }
+}
+
+/// Decides for a request that has waited too long: house ads, no rules, nothing of the visitor. `admitted` should grant
+/// nothing ([`Admitted::nothing`]).
+pub fn decide_late<'s>(
+    snapshot: &Snapshot,
+    admitted: &Admitted<'_>,
+    now_ms: i64,
+    scratch: &'s mut Scratch,
+) -> Decision<'s> {
+    let place = |number| Place::new(snapshot, admitted, number, now_ms, 0);
+    fill_all(admitted.placements().len(), scratch, |number, scratch| place(number).fill_late(scratch))
+}
+
+fn fill_all(
+    placements: usize,
+    scratch: &mut Scratch,
+    fill: impl Fn(usize, &mut Scratch) -> Result<(), Loss>,
+) -> Decision<'_> {
     scratch.ads.clear();
     scratch.outcomes.clear();
     scratch.notes.clear();
-    evaluate(snapshot.bundle().program(), admitted.frame(), &mut scratch.rules);
-    for number in 0..admitted.placements().len() {
-        let first_ad = scratch.ads.len();
-        let place = Place::new(snapshot, admitted, number, now_ms, seed);
-        let first_note = scratch.notes.len();
-        let no_fill = place.fill(scratch).err();
+    for number in 0..placements {
+        let (first_ad, first_note) = (scratch.ads.len(), scratch.notes.len());
+        let no_fill = fill(number, scratch).err();
         let (ads, notes) = (scratch.ads.len() - first_ad, scratch.notes.len() - first_note);
         scratch.outcomes.push(PlacementOutcome {
             first_ad: first_ad as u16,
@@ -213,5 +288,6 @@ pub fn decide<'s>(
         });
     }
     let tier = scratch.ads.iter().map(|ad| ad.tier).min().unwrap_or(Tier::Default);
-    Decision { ads: &scratch.ads, placements: &scratch.outcomes, notes: &scratch.notes, tier }
+    let Scratch { ads, outcomes, notes, .. } = scratch;
+    Decision { ads, placements: outcomes, notes, tier, cap_checks: CapChecks::default() }
 }

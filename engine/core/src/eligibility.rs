@@ -171,9 +171,15 @@ impl Place<'_> {
             return false;
         }
         let shown = already.iter().filter(|ad| is_own(ad)).count() as u32;
-        caps.of(&self.catalog().caps).iter().any(|cap| match self.admitted.impressions(cap.feature) {
-            Some(before) => before.saturating_add(shown) >= cap.count,
-            None => cap.blocks_unknown || shown >= cap.count,
-        })
+        let is_reached =
+            caps.of(&self.catalog().caps).iter().any(|cap| match self.admitted.impressions(cap.feature) {
+                Some(before) => before.saturating_add(shown) >= cap.count,
+                None => cap.blocks_unknown || shown >= cap.count,
+            });
+        let mut checks = self.cap_checks.get();
+        checks.reached += u32::from(is_reached);
+        checks.passed += u32::from(!is_reached);
+        self.cap_checks.set(checks);
+        is_reached
     }
 }

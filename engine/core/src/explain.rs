@@ -3,7 +3,7 @@
 //! [`explain`] runs [`decide`] itself and then reads the same scratch, so an explanation can never
 //! describe another decision. It allocates freely and is not for the request path of ordinary traffic.
 
-use tessera_rulevm::{Truth, literal_truth, literals_of};
+use tessera_rulevm::{Truth, literal_truth, literals_of, nearest_match};
 use tessera_wire::catalog::{OfferId, PlacementId};
 use tessera_wire::event::{Arm, Tier};
 use tessera_wire::program::{Action, Constraint, LiteralId, Rule, RuleClass, RuleId, SourceMap};
@@ -64,6 +64,9 @@ pub struct CandidateExplanation {
     pub lost: Option<Loss>,
     /// Each condition with its outcome.
     pub path: Vec<Step>,
+    /// When its rule did not match: the fewest conditions that would have had to come out otherwise. Empty when nothing
+    /// would have helped.
+    pub would_match_if: Vec<Step>,
 }
 
 /// Why one offer was given or not.
@@ -265,6 +268,10 @@ impl Context<'_> {
                 }),
                 lost,
                 path: self.path(rule, outcome),
+                would_match_if: match lost {
+                    Some(Loss::RuleFalse) => self.would_match_if(rule),
+                    _ => Vec::new(),
+                },
             });
         }
     }
@@ -303,7 +310,11 @@ impl Context<'_> {
         Some(match outcome.no_fill {
             Some(whole @ (Loss::Suppressed | Loss::TooManyAds)) => whole,
             Some(other) => beside().unwrap_or(other),
-            None => beside().unwrap_or(Loss::LowerPriority),
+            None => beside().unwrap_or_else(|| {
+                let flight = place.eligible(candidate, rule.class, before).ok();
+                let is_drawn = flight.is_some_and(|flight| place.lost_a_draw(flight, rule.priority, ads));
+                if is_drawn { Loss::LowerScore } else { Loss::LowerPriority }
+            }),
         })
     }
 
@@ -322,23 +333,35 @@ impl Context<'_> {
             let expr = "no other rule filled the placement".into();
             steps.push(Step { expr, result, because: "", at: None });
         }
-        for id in literals_of(program, rule.entry) {
-            let (fires, truth) = literal_truth(program, self.admitted.frame(), id);
-            let literal = program.program().literals[id.0 as usize];
-            let attribute = &program.program().attributes[usize::from(literal.signal.0)];
-            let is_granted = self.admitted.gates().covers(attribute.gates);
-            let absence = if is_granted { "missing" } else { "no_consent" };
-            let (result, because) = match (fires, truth) {
-                (true, _) => ("true", ""),
-                // Whether something is known is itself always known.
-                (false, Truth::Unknown) if literal.constraint == Constraint::Known => ("false", absence),
-                (false, Truth::Unknown) => ("unknown", absence),
-                (false, _) => ("false", ""),
-            };
-            let expr = bundle.source().literals.get(id.0 as usize).cloned().unwrap_or_default();
-            steps.push(Step { expr, result, because, at: position(bundle.source(), rule.source, id) });
-        }
+        steps.extend(literals_of(program, rule.entry).into_iter().map(|id| self.step(rule, id)));
         steps
+    }
+
+    /// A condition of a rule, and how it came out.
+    fn step(&self, rule: &Rule, id: LiteralId) -> Step {
+        let bundle = self.snapshot.bundle();
+        let program = bundle.program();
+        let (fires, truth) = literal_truth(program, self.admitted.frame(), id);
+        let literal = program.program().literals[id.0 as usize];
+        let attribute = &program.program().attributes[usize::from(literal.signal.0)];
+        let is_granted = self.admitted.gates().covers(attribute.gates);
+        let absence = if is_granted { "missing" } else { "no_consent" };
+        let (result, because) = match (fires, truth) {
+            (true, _) => ("true", ""),
+            // Whether something is known is itself always known.
+            (false, Truth::Unknown) if literal.constraint == Constraint::Known => ("false", absence),
+            (false, Truth::Unknown) => ("unknown", absence),
+            (false, _) => ("false", ""),
+        };
+        let expr = bundle.source().literals.get(id.0 as usize).cloned().unwrap_or_default();
+        Step { expr, result, because, at: position(bundle.source(), rule.source, id) }
+    }
+
+    /// The conditions that kept a rule from matching, as few as there are.
+    fn would_match_if(&self, rule: &Rule) -> Vec<Step> {
+        let program = self.snapshot.bundle().program();
+        let nearest = nearest_match(program, self.admitted.frame(), rule.entry);
+        nearest.unwrap_or_default().into_iter().map(|id| self.step(rule, id)).collect()
     }
 }
 

@@ -16,6 +16,8 @@ pub const EXHAUSTIVE_COMBINATIONS_MAX: usize = 2_048;
 pub const EXCLUDING_COMBINATIONS_MAX: usize = 16_384;
 /// Pairs of assets that one template may exclude.
 pub const EXCLUSIONS_PER_TEMPLATE_MAX: usize = 4_096;
+/// Candidates that are ranked against each other at once; what rules of the same priority show beyond it comes after.
+pub const RANKED_CANDIDATES_MAX: usize = 256;
 /// Pins of the rules reached in one placement; later ones are ignored.
 pub const PINS_PER_PLACEMENT_MAX: usize = 64;
 /// Tags and arms of splits reported with one decision; later ones are ignored.

@@ -93,10 +93,15 @@ impl Model {
         Model { layout, rows, draws: count, has_exclusions: !excluded.is_empty(), fingerprint }
     }
 
+    /// Bytes of its draws.
+    pub fn bytes(&self) -> usize {
+        self.rows.len() * size_of::<Row>()
+    }
+
     /// A hash of the draws. Generations count up in one store only, so a store that was made anew repeats them; whoever
     /// remembers something of a model compares this beside them.
     #[inline]
-    pub(crate) fn fingerprint(&self) -> u64 {
+    pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 

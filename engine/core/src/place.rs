@@ -3,6 +3,8 @@
 //! Guarantees: at most as many ads as were asked for, one per campaign; of one rule's tiers only the first matching one
 //! speaks. Cost: one scan over the placement's matching rules per class, no allocation.
 
+use std::cell::Cell;
+
 use tessera_wire::catalog::{
     Catalog, CreativeId, FieldKind, FlightId, PlacementId, Template, TemplateId, VariantShows,
 };
@@ -11,7 +13,7 @@ use tessera_wire::program::{Action, Program, Rule, RuleClass, RuleId};
 
 use crate::admit::Admitted;
 use crate::compose::Given;
-use crate::decide::{Ad, Loss};
+use crate::decide::{Ad, CapChecks, Loss};
 use crate::experiment::{Assignment, is_held_out_of_all};
 use crate::hash::draw;
 use crate::limits::ADS_PER_DECISION_MAX;
@@ -31,10 +33,12 @@ pub(crate) struct Place<'a> {
     /// Key of sticky assignments: the visitor's where identifiers may be read; without, each request is its own visitor.
     pub(crate) key: u64,
     pub(crate) is_held_out_of_all: bool,
+    /// How often frequency caps were asked here.
+    pub(crate) cap_checks: Cell<CapChecks>,
 }
 
 /// What a rule shows.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate {
     /// Index of the `show` among the program's actions.
     pub(crate) action: u32,
@@ -54,10 +58,24 @@ pub(crate) struct Shown {
 }
 
 /// What is the same for all rules of a placement.
-struct Walk {
+pub(crate) struct Walk {
     placement: PlacementId,
     offer: Option<Given>,
-    first_note: usize,
+    pub(crate) first_note: usize,
+}
+
+/// A candidate that is shown: by the arm that chose it, under a flight, with its share among equals.
+pub(crate) struct Won {
+    pub(crate) candidate: Candidate,
+    pub(crate) choice: Option<ArmChoice>,
+    pub(crate) flight: FlightId,
+    pub(crate) share: f32,
+}
+
+impl Walk {
+    pub(crate) fn placement(&self) -> PlacementId {
+        self.placement
+    }
 }
 
 impl<'a> Place<'a> {
@@ -78,6 +96,7 @@ impl<'a> Place<'a> {
             seed: draw(seed, number as u64),
             key,
             is_held_out_of_all: is_held_out_of_all(snapshot.bundle(), admitted.preview(), key),
+            cap_checks: Cell::default(),
         }
     }
 }
@@ -109,6 +128,17 @@ impl Place<'_> {
         Ok(())
     }
 
+    /// Pushes the placement's house ad without asking rules; an error means that there is none.
+    pub(crate) fn fill_late(&self, scratch: &mut Scratch) -> Result<(), Loss> {
+        let placement = self.snapshot.bundle().placement(self.request.slot).ok_or(Loss::UnknownSlot)?;
+        self.push_house(placement, Loss::Overloaded, scratch)?;
+        // Nobody knows which segments the visitor is in.
+        if let Some(ad) = scratch.ads.last_mut() {
+            ad.context = Context::default();
+        }
+        Ok(())
+    }
+
     /// Pushes what matching rules of the wanted class show; returns why the best candidate lost, if one did.
     ///
     /// # Errors
@@ -119,6 +149,9 @@ impl Place<'_> {
         wants_fallback: bool,
         scratch: &mut Scratch,
     ) -> Result<Option<Loss>, Loss> {
+        if self.snapshot.bundle().has_ranks() {
+            return self.fill_by_rank(walk, wants_fallback, scratch);
+        }
         let wanted = scratch.ads.len() + usize::from(self.request.count.max(1));
         let first_ad = scratch.ads.len();
         let mut loss = None;
@@ -145,14 +178,17 @@ impl Place<'_> {
                     Ok(_) if scratch.ads.len() == ADS_PER_DECISION_MAX => {
                         return self.full(first_ad, scratch);
                     }
-                    Ok(flight) => self.push(walk, (candidate, effect.choice), flight, rule, scratch),
+                    Ok(flight) => {
+                        let won = Won { candidate, choice: effect.choice, flight, share: 1.0 };
+                        self.push(walk, won, rule, scratch);
+                    }
                 }
             }
         }
         Ok(loss)
     }
 
-    fn full(&self, first_ad: usize, scratch: &Scratch) -> Result<Option<Loss>, Loss> {
+    pub(crate) fn full(&self, first_ad: usize, scratch: &Scratch) -> Result<Option<Loss>, Loss> {
         if scratch.ads.len() == first_ad { Err(Loss::TooManyAds) } else { Ok(None) }
     }
 
@@ -214,14 +250,8 @@ impl Place<'_> {
         self.shown(candidate, class).ok()?.exposure
     }
 
-    fn push(
-        &self,
-        walk: &Walk,
-        (candidate, shown_by): (Candidate, Option<ArmChoice>),
-        flight: FlightId,
-        rule: &Rule,
-        scratch: &mut Scratch,
-    ) {
+    pub(crate) fn push(&self, walk: &Walk, won: Won, rule: &Rule, scratch: &mut Scratch) {
+        let Won { candidate, choice: shown_by, flight, share } = won;
         // Who is to see nothing was not eligible.
         let Ok(shown) = self.shown(candidate, rule.class) else { return };
         let Shown { template, creative, is_held_out, is_replaced, exposure } = shown;
@@ -259,6 +289,7 @@ impl Place<'_> {
             arm,
             tier: tier_of(rule.class, self.admitted.mode()),
             propensity: choice.propensity,
+            share,
             context,
         });
     }
@@ -295,6 +326,7 @@ impl Place<'_> {
             arm: Arm::House,
             tier: Tier::Default,
             propensity: 1.0,
+            share: 1.0,
             context,
         });
         Ok(())

@@ -10,9 +10,10 @@ use crate::compose::Pinned;
 use crate::decide::{Ad, Note, PlacementOutcome};
 use crate::limits::{
     ADS_PER_DECISION_MAX, MEMO_ENTRIES, NOTES_PER_DECISION_MAX, PINS_PER_PLACEMENT_MAX,
-    PLACEMENTS_PER_REQUEST_MAX,
+    PLACEMENTS_PER_REQUEST_MAX, RANKED_CANDIDATES_MAX,
 };
 use crate::model::{Best, Context, Pins, ScoreBuffer};
+use crate::rank::Contender;
 
 /// One worker's decision memory.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Scratch {
     pub(crate) notes: Vec<Note>,
     /// Pins of the rules reached in the present placement.
     pub(crate) pins: Vec<Pinned>,
+    /// Candidates of rules of one priority, while they are ranked.
+    pub(crate) ranked: Vec<Contender>,
     pub(crate) scores: ScoreBuffer,
     pub(crate) memo: Memo,
 }
@@ -41,6 +44,7 @@ impl Scratch {
             outcomes: Vec::with_capacity(PLACEMENTS_PER_REQUEST_MAX),
             notes: Vec::with_capacity(NOTES_PER_DECISION_MAX),
             pins: Vec::with_capacity(PINS_PER_PLACEMENT_MAX),
+            ranked: Vec::with_capacity(RANKED_CANDIDATES_MAX),
             scores: ScoreBuffer::default(),
             memo: Memo::default(),
         }

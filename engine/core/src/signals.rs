@@ -123,6 +123,15 @@ pub struct Behaviour<'a> {
     pub last_viewed: Option<&'a str>,
 }
 
+/// The weather where the visitor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WeatherHere {
+    /// Index into [`tessera_wire::signal::WEATHER_CONDITIONS`].
+    pub condition: Option<u8>,
+    /// Degrees Celsius, scaled by [`tessera_wire::signal::NUMBER_SCALE`].
+    pub temperature: Option<i64>,
+}
+
 /// Everything the edge found out about a request.
 #[derive(Debug, Clone, Default)]
 pub struct RawSignals<'a> {
@@ -134,6 +143,8 @@ pub struct RawSignals<'a> {
     pub city: Option<&'a str>,
     /// Local hour and weekday.
     pub local_time: Option<LocalTime>,
+    /// Weather of the region, else of the country; nothing that is out of date.
+    pub weather: WeatherHere,
     /// Device classes.
     pub device: Option<Device>,
     /// Primary language subtag, lower case.

@@ -24,7 +24,7 @@ struct Posteriors {
     generation: u64,
     made_at_ms: i64,
     // INVARIANT: one entry per template and then per bandit of the bundle, each of that template's shape.
-    models: Vec<Option<Model>>,
+    models: Vec<Option<Arc<Model>>>,
     ignored: usize,
 }
 
@@ -32,14 +32,16 @@ impl Snapshot {
     /// Matches `table` to `bundle`. Models of templates that are gone or have changed shape are ignored, and counted.
     pub fn new(bundle: Arc<LoadedBundle>, table: &PosteriorTable) -> Snapshot {
         let names = bundle.names();
-        let mut models: Vec<Option<Model>> = Vec::with_capacity(names.templates.len());
+        let mut models: Vec<Option<Arc<Model>>> = Vec::with_capacity(names.templates.len());
         for (index, template) in names.templates.iter().enumerate() {
             let layout = bundle.layout(TemplateId(index as u32));
             let is_template = index < bundle.catalog().templates.len();
             let excluded =
                 if is_template { bundle.exclusions(TemplateId(index as u32)).pairs() } else { &[] };
             let found = table.models.iter().find(|model| model.template == template.id);
-            models.push(found.and_then(|model| Model::matching(model, template, layout, excluded)));
+            models.push(
+                found.and_then(|model| Model::matching(model, template, layout, excluded)).map(Arc::new),
+            );
         }
         let used = models.iter().flatten().count();
         let posteriors = Posteriors {
@@ -65,7 +67,28 @@ impl Snapshot {
     /// The model of a template or bandit, if the learner has published one that fits.
     #[inline]
     pub fn model(&self, template: TemplateId) -> Option<&Model> {
-        self.posteriors.models.get(template.index())?.as_ref()
+        self.posteriors.models.get(template.index())?.as_deref()
+    }
+
+    /// The model of a template or bandit, to keep.
+    pub fn shared_model(&self, template: TemplateId) -> Option<Arc<Model>> {
+        self.posteriors.models.get(template.index())?.clone()
+    }
+
+    /// The snapshot as it was, as far as a decision can tell that only asked for these models.
+    pub fn again(
+        bundle: Arc<LoadedBundle>,
+        generation: u64,
+        models: impl Iterator<Item = (TemplateId, Arc<Model>)>,
+    ) -> Snapshot {
+        let mut all = vec![None; bundle.models()];
+        for (template, model) in models {
+            if let Some(place) = all.get_mut(template.index()) {
+                *place = Some(model);
+            }
+        }
+        let posteriors = Posteriors { generation, made_at_ms: 0, models: all, ignored: 0 };
+        Snapshot { bundle, posteriors: Arc::new(posteriors) }
     }
 
     /// Generation of the posterior table, 0 before the first.

@@ -25,11 +25,11 @@ use tessera_engine_core::signals::{Device, Filter, LocalTime, Money, PlacementRe
 use tessera_engine_core::snapshot::Snapshot;
 use tessera_engine_core::standing::Standing;
 use tessera_engine_core::switches::Switches;
-use tessera_rulevm::{Frame, evaluate, literals_of};
+use tessera_rulevm::{Frame, VerifiedProgram, evaluate, literal_truth, literals_of, nearest_match};
 use tessera_wire::catalog::{Budget, CampaignId, OfferId, TemplateId};
 use tessera_wire::event::{Arm, ArmChoice, Mode};
 use tessera_wire::posterior::PosteriorTable;
-use tessera_wire::program::{Feature, Polarity, RuleId, Window};
+use tessera_wire::program::{ACCEPT, Feature, LiteralId, Polarity, RuleId, Window};
 use tessera_wire::signal::{DEVICE_TYPES, Gates, NUMBER_SCALE};
 use tessera_wire::switches::{self, Off};
 
@@ -277,6 +277,7 @@ fn found(case: &Case, decision: &Decision<'_>) -> Expected {
         offer_at_ms: ad.offer_at_ms,
         rule: ad.rule,
         priority: ad.priority,
+        share: ad.share,
         arm: ad.arm,
         tier: ad.tier,
         context: ad.context,
@@ -351,6 +352,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
                     usize::from(ad.offer.is_some() && ad.offer_at_ms < NOW_MS);
                 *seen.entry("exposures").or_default() += usize::from(ad.exposure.is_some());
                 *seen.entry("holdouts").or_default() += usize::from(ad.arm == Arm::Holdout);
+                *seen.entry("drawn").or_default() += usize::from(ad.share < 1.0);
                 *seen.entry("pins").or_default() += pins.iter().flatten().count();
             }
             *seen.entry("tags").or_default() += decision.notes.len();
@@ -359,7 +361,7 @@ fn decisions_agree_with_a_slow_reading_of_the_rules() {
             }
         }
     }
-    for composed in ["choices", "pins", "tags", "exposures", "holdouts", "held"] {
+    for composed in ["choices", "pins", "tags", "exposures", "holdouts", "held", "drawn"] {
         assert!(seen[composed] > 300, "{composed}: {seen:?}");
     }
     for code in [
@@ -442,6 +444,7 @@ fn a_full_decision_says_so_where_a_house_ad_would_have_stood() {
 #[test]
 fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
     let (mut frame, mut scratch) = memory(&Case::new(0).snapshot);
+    let mut drawn = 0;
     for number in 0..WORLDS / 2 {
         let case = Case::new(number);
         let catalog = case.snapshot.bundle().catalog();
@@ -460,6 +463,11 @@ fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
                 served.sort();
                 told.sort();
                 assert_eq!(told, served, "world {number}, visitor {visitor}: {explained:?}");
+                drawn += explained
+                    .candidates
+                    .iter()
+                    .filter(|one| one.lost == Some(Loss::LowerScore) && ads.iter().any(|ad| ad.share < 1.0))
+                    .count();
                 let phases: Vec<_> =
                     explained.phases.iter().map(|phase| (phase.entered, phase.left)).collect();
                 assert!(
@@ -479,6 +487,7 @@ fn explanations_serve_what_was_served_and_say_why_for_the_rest() {
             }
         }
     }
+    assert!(drawn > 20, "{drawn} lost a draw");
 }
 
 #[test]
@@ -540,4 +549,47 @@ fn without_a_model_every_combination_is_equally_likely() {
         }
     }
     assert!(seen);
+}
+
+/// Where the code at `entry` ends when these literals come out otherwise than they do.
+fn accepts(program: &VerifiedProgram, frame: &Frame, entry: u32, changed: &[LiteralId]) -> bool {
+    let mut at = entry;
+    while let Some(branch) = program.program().code.get(at as usize) {
+        let is_true = literal_truth(program, frame, branch.literal).0 != changed.contains(&branch.literal);
+        at = if is_true { branch.on_true } else { branch.on_false };
+    }
+    at == ACCEPT
+}
+
+#[test]
+fn what_would_have_made_a_rule_match_is_the_least_that_would() {
+    let mut seen = [0usize; 4];
+    for number in 0..WORLDS {
+        let case = Case::new(number);
+        let program = case.snapshot.bundle().program();
+        let mut frame = Frame::new(program);
+        for visitor in 0..10 {
+            let ask = Ask::new(number * 1_000 + visitor);
+            let frame = ask.admit(&case.snapshot, &mut frame).frame();
+            for rule in &program.program().rules {
+                let literals = literals_of(program, rule.entry);
+                if literals.len() > 8 {
+                    continue;
+                }
+                let subsets = (0..1u32 << literals.len()).map(|bits| {
+                    let chosen = (0..literals.len()).filter(|at| bits >> at & 1 == 1);
+                    chosen.map(|at| literals[at]).collect::<Vec<_>>()
+                });
+                let able = subsets.filter(|changed| accepts(program, frame, rule.entry, changed));
+                let least = able.map(|changed| changed.len()).min();
+                let found = nearest_match(program, frame, rule.entry);
+                assert_eq!(found.as_ref().map(Vec::len), least, "{:?}", case.world.sources().1);
+                if let Some(found) = found {
+                    assert!(accepts(program, frame, rule.entry, &found));
+                    seen[found.len().min(3)] += 1;
+                }
+            }
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 100), "{seen:?}");
 }

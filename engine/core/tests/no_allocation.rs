@@ -109,7 +109,20 @@ fn limited() -> Bundle {
 
 #[test]
 fn limits_neither_allocate_nor_free() {
-    let snapshot = Snapshot::new(Arc::new(support::loaded(limited())), &PosteriorTable::default());
+    assert_free_of_the_heap(limited());
+}
+
+#[test]
+fn ranks_of_flights_neither_allocate_nor_free() {
+    let mut bundle = limited();
+    for (number, flight) in (0i16..).zip(&mut bundle.catalog.flights) {
+        (flight.priority, flight.weight) = (number / 2, 3);
+    }
+    assert_free_of_the_heap(bundle);
+}
+
+fn assert_free_of_the_heap(bundle: Bundle) {
+    let snapshot = Snapshot::new(Arc::new(support::loaded(bundle)), &PosteriorTable::default());
     let program = snapshot.bundle().program();
     let (mut frame, mut scratch) = (Frame::new(program), Scratch::new(program));
     let words: Vec<_> = ["autumn", "club"].map(std::borrow::Cow::Borrowed).into();

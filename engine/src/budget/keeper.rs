@@ -1,6 +1,7 @@
 //! The keeper of the books: the one who puts leases aside, and the thread that does it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -160,9 +161,11 @@ impl Books {
         family(out, "budget_lease_total", "counter", "Amounts put aside for workers, by result.");
         line(out, "budget_lease_total{result=\"granted\"}", self.granted.load(Ordering::Relaxed));
         line(out, "budget_lease_total{result=\"not_written\"}", self.refused.load(Ordering::Relaxed));
-        family(out, "pacing_error_ppm_max", "gauge", "Largest distance of a paced budget from its plan.");
+        let help = "Largest distance of a paced budget from its plan, as a share of the budget.";
+        family(out, "pacing_error_ratio", "gauge", help);
         let furthest = live().map(|row| row.pacing_error.abs()).fold(0.0, f64::max);
-        line(out, "pacing_error_ppm_max", (furthest * 1e6) as u64);
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "pacing_error_ratio {furthest}");
         family(out, "budgets_unreadable", "gauge", "Is it unknown what was spent, so that nothing is?");
         line(out, "budgets_unreadable", u64::from(ledger.is_unreadable));
     }

@@ -33,6 +33,9 @@ fn catalog(unit: BudgetUnit, (total, daily): (i64, i64), pacing: Pacing) -> Cata
         cpm_micros: 2_000_000,
         dayparts: Span::default(),
         clock: tessera_wire::program::SignalId(0),
+        class: Default::default(),
+        priority: 0,
+        weight: 0,
     };
     let campaign = Campaign {
         max_discount: 0,
@@ -89,6 +92,7 @@ fn ad() -> Ad {
         arm: Arm::Fixed,
         tier: Tier::Contextual,
         propensity: 1.0,
+        share: 1.0,
         context: Context::default(),
     }
 }

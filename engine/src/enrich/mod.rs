@@ -16,6 +16,7 @@ pub mod geo_cell;
 pub mod language;
 pub mod limits;
 pub mod local_time;
+pub mod weather;
 pub mod zone_cell;
 
 /// The longest prefix of at most `bytes_max` bytes that ends on a character.

@@ -17,7 +17,8 @@ pub(super) struct UrlsOf<'a> {
     pub(super) decision_id: u128,
     pub(super) ad: u16,
     pub(super) now_ms: i64,
-    pub(super) landing_url: &'a str,
+    /// Where a click goes, and what it is counted as.
+    pub(super) click_target: &'a str,
 }
 
 impl<'a> AdUrls<'a> {
@@ -28,7 +29,8 @@ impl<'a> AdUrls<'a> {
         let expires = of.now_ms / 1_000 + i64::from(responder.token_ttl_secs);
         let expires_at_secs = u32::try_from(expires).unwrap_or(u32::MAX);
         let ends = kinds.map(|kind| {
-            let (path, target) = if kind == TouchKind::Click { ("/c/", of.landing_url) } else { ("/e/", "") };
+            let (path, target) =
+                if kind == TouchKind::Click { ("/c/", of.click_target) } else { ("/e/", "") };
             let token = Token { kind, expires_at_secs, decision_id: of.decision_id, ad: of.ad, target };
             buffer.extend_from_slice(responder.public_url.as_bytes());
             buffer.extend_from_slice(path.as_bytes());
@@ -39,6 +41,17 @@ impl<'a> AdUrls<'a> {
         let text = std::str::from_utf8(buffer).unwrap_or("");
         debug_assert_eq!(text.len(), ends[3], "INVARIANT: addresses are text");
         AdUrls { text, ends }
+    }
+
+    /// Addresses that exist already, in the order of their kinds: impression, viewable, click, conversion.
+    pub(super) fn given(urls: [&str; 4], buffer: &'a mut Vec<u8>) -> AdUrls<'a> {
+        buffer.clear();
+        let ends = urls.map(|url| {
+            buffer.extend_from_slice(url.as_bytes());
+            buffer.len()
+        });
+        // One text after the other is text.
+        AdUrls { text: std::str::from_utf8(buffer).unwrap_or(""), ends }
     }
 
     fn part(&self, number: usize) -> &str {

@@ -12,8 +12,11 @@ use serde::Serialize;
 
 use crate::budget::Books;
 use crate::counters::{Shard, family, line, render, single};
+use crate::decision_log::DecisionLog;
 use crate::enrich::geo_cell::GeoCell;
+use crate::enrich::weather::WeatherTableCell;
 use crate::journal::JournalCounters;
+use crate::process;
 use crate::server::now_ms;
 use crate::snapshot_cell::SnapshotCell;
 use crate::user_store::UserStore;
@@ -26,8 +29,10 @@ pub(crate) struct AdminState {
     pub(crate) shards: Arc<[Arc<Shard>]>,
     pub(crate) journal: Arc<JournalCounters>,
     pub(crate) geography: Arc<GeoCell>,
+    pub(crate) weather: Arc<WeatherTableCell>,
     pub(crate) watch: Arc<WatchState>,
     pub(crate) users: Arc<UserStore>,
+    pub(crate) decisions: Arc<DecisionLog>,
     pub(crate) books: Arc<Books>,
     pub(crate) more: Arc<dyn Fn(&mut String) + Send + Sync>,
 }
@@ -120,7 +125,15 @@ impl AdminState {
         self.render_journal(&mut out);
         self.watch.render(&mut out);
         self.users.render(&mut out);
+        self.decisions.render(&mut out);
         self.books.render(&mut out);
+        if let Some(geography) = self.geography.load().as_ref() {
+            family(&mut out, "geoip_db_age_seconds", "gauge", "Time since the location database was built.");
+            let built_at_ms = i64::try_from(geography.db.built_at_secs()).unwrap_or(0).saturating_mul(1_000);
+            line(&mut out, "geoip_db_age_seconds", age_secs(built_at_ms));
+        }
+        process::render(&mut out);
+        self.weather.render(&mut out, now_ms());
         (self.more)(&mut out);
         out
     }

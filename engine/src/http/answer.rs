@@ -17,6 +17,7 @@ use tessera_wire::signal::NUMBER_SCALE;
 use super::ad_urls::{AdUrls, UrlsOf};
 use super::contents::Contents;
 use super::context::Responder;
+use super::counted::Clicks;
 use super::explanation;
 use super::json::Json;
 use super::request::DecideBody;
@@ -31,6 +32,8 @@ pub(super) struct Answer<'a> {
     pub(super) explanation: Option<&'a Explanation>,
     pub(super) decision_id: u128,
     pub(super) now_ms: i64,
+    /// Whose clicks on it are counted.
+    pub(super) clicks: Clicks<'a>,
     /// The visitor's languages, from the best down.
     pub(super) languages: &'a [&'a str],
     /// Memory for the addresses of one ad.
@@ -68,7 +71,9 @@ impl Answer<'_> {
         json.close(b'}');
         if let Some(explained) = self.explanation {
             json.key("explain");
-            json.value(|out| explanation::encode(&self.body.placements, explained, out));
+            json.value(|out| {
+                explanation::encode(self.body.placements.iter().map(|one| one.id.0.as_ref()), explained, out)
+            });
         }
         json.close(b'}');
     }
@@ -174,17 +179,40 @@ impl Answer<'_> {
         self.choices(ad, json);
         json.field("tier", ad.tier.name());
         json.number_field("priority", ad.priority);
+        if ad.share < 1.0 {
+            json.key("share");
+            json.value(|out| append_number(&ad.share, out));
+        }
+        self.pricing(ad, json);
         let language = language_of(catalog, ad, self.languages);
         if let Some(locale) = language.locale() {
             json.field("locale", catalog.str(catalog.locales[locale.index()]));
         }
         let landing_url = catalog.str(campaign.landing_url);
-        let of = UrlsOf { decision_id: self.decision_id, ad: number, now_ms: self.now_ms, landing_url };
+        let of = (self.decision_id, number);
+        let counted = self.clicks.target(self.responder, (catalog, ad), of, landing_url);
+        let click_target = counted.as_deref().unwrap_or(landing_url);
+        let of = UrlsOf { decision_id: self.decision_id, ad: number, now_ms: self.now_ms, click_target };
         let mut buffer = self.urls.take();
         let urls = &AdUrls::sign(self.responder, &of, &mut buffer);
         Contents { answer: self, ad, template, language, urls, number }.append(json);
         append_urls(urls, json);
         self.urls.set(buffer);
+        json.close(b'}');
+    }
+
+    /// What the ad costs, where that was asked and the flight has a price.
+    fn pricing(&self, ad: &Ad, json: &mut Json<'_>) {
+        let catalog = self.snapshot.bundle().catalog();
+        let price = ad.flight.map_or(0, |flight| catalog.flights[flight.index()].cpm_micros);
+        if !self.body.options.pricing || price == 0 {
+            return;
+        }
+        json.key("pricing");
+        json.open(b'{');
+        json.number_field("price_micros", price);
+        json.field("currency", catalog.str(catalog.currency));
+        json.field("rate_type", "cpm");
         json.close(b'}');
     }
 

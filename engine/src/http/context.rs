@@ -17,9 +17,11 @@ use tessera_rulevm::Frame;
 use tessera_wire::catalog::Catalog;
 
 use crate::access::{AccessCell, Scopes};
+use crate::admission::Waited;
 use crate::bidding::TermsCell;
 use crate::budget::WorkerFunds;
 use crate::counters::{Refusal, Shard};
+use crate::decision_log::{Allowance, DecisionLog};
 use crate::enrich::client_addr::{ClientAddrPolicy, truncate};
 use crate::enrich::device::{ClientHints, DeviceClassifier};
 use crate::enrich::device_cache::DeviceCache;
@@ -27,6 +29,7 @@ use crate::enrich::geo_cell::{GeoCell, Geography};
 use crate::enrich::language::{Language, Ranges, from_accept_language, ranges};
 use crate::enrich::limits::LANGUAGE_BYTES_MAX;
 use crate::enrich::prefix;
+use crate::enrich::weather::WeatherTableCell;
 use crate::enrich::zone_cell::ZoneCell;
 use crate::journal::WorkerJournal;
 use crate::keys::Keys;
@@ -34,7 +37,7 @@ use crate::settings::Origins;
 use crate::snapshot_cell::SnapshotCell;
 use crate::user_store::{UserStore, UserView};
 
-use super::decide::Sold;
+use super::decided::Sold;
 use super::problem::Problem;
 use super::request::{ConsentBody, DeviceBody};
 
@@ -46,6 +49,8 @@ pub(crate) struct Responder {
     pub geography: Arc<GeoCell>,
     /// Offsets of the zones that rules name.
     pub zones: Arc<ZoneCell>,
+    /// The weather by place.
+    pub weather: Arc<WeatherTableCell>,
     /// What is remembered of visitors.
     pub users: Arc<UserStore>,
     /// The device classifier.
@@ -66,6 +71,8 @@ pub(crate) struct Responder {
     pub access: Arc<AccessCell>,
     /// Whose pages may ask.
     pub origins: Origins,
+    /// Recent decisions.
+    pub decisions: Arc<DecisionLog>,
 }
 
 /// What one worker owns.
@@ -84,6 +91,8 @@ pub(crate) struct Memory {
     /// Addresses of one ad.
     pub(crate) urls: Cell<Vec<u8>>,
     pub(crate) funds: WorkerFunds,
+    /// How many decisions may still be kept for explanation.
+    pub(crate) allowance: Allowance,
 }
 
 impl Memory {
@@ -96,6 +105,7 @@ impl Memory {
             user: UserView::default(),
             urls: Cell::default(),
             funds: WorkerFunds::default(),
+            allowance: Allowance::default(),
         }
     }
 
@@ -137,6 +147,8 @@ pub(crate) struct Arrival<'a> {
     pub headers: &'a HeaderMap,
     /// Unix milliseconds.
     pub now_ms: i64,
+    /// How late the worker is.
+    pub waited: Waited,
     /// Randomness for this request: the decision id, and the seed unless the caller sent a request id.
     pub random: u128,
 }

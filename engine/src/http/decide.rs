@@ -4,27 +4,29 @@ use std::time::Instant;
 
 use tessera_engine_core::admit::admit;
 use tessera_engine_core::consent::OwnConsent;
-use tessera_engine_core::decide::{Ad, Decision, Note, decide};
+use tessera_engine_core::decide::decide;
 use tessera_engine_core::explain::explain;
 use tessera_engine_core::hash::sticky_key;
-use tessera_engine_core::signals::{Device, Money, PlacementRequest, RawSignals, Value};
-use tessera_engine_core::snapshot::Snapshot;
+use tessera_engine_core::signals::{Device, LocalTime, Money, PlacementRequest, RawSignals, Value};
 use tessera_engine_core::standing::Standing;
-use tessera_wire::event::{NONE, Remembered, Served};
+use tessera_wire::event::Remembered;
 use tessera_wire::signal::Gates;
 
 use smallvec::SmallVec;
 
-use super::answer::{Answer, language_of};
+use super::answer::Answer;
 use super::context::{Arrival, Enriched, Memory, Responder, Worker, languages};
+use super::counted::Clicks;
+use super::decided::{Decided, Shown, Sold, Summary};
 use super::filter::FilterBody;
-use super::notes::{first_of, notes_of};
+use super::late::is_late;
 use super::problem::Problem;
 use super::remembered::{behaviour_of, midnight_ms, remembered_cart_value};
 use super::request::{self, DecideBody, FreeValues};
 use super::urls::{host_of, origin_of, path_of};
 use super::what_if;
 use crate::access::Scopes;
+use crate::counters::Shed;
 use crate::snapshot_cell::Live;
 use crate::user_store::{Change, CountKey, UserView, record};
 
@@ -55,8 +57,12 @@ impl Responder {
         if !is_logged {
             shard.unlogged();
         }
+        if summary.is_late {
+            shard.shed(Shed::House);
+        }
+        shard.waited(arrival.waited.before);
         let micros = started.elapsed().as_micros() as u64;
-        shard.decision(summary.tier, summary.mode, summary.ads, summary.empty, micros);
+        shard.decision(&summary.counted, summary.ads, micros);
         Ok(())
     }
 
@@ -84,7 +90,11 @@ impl Responder {
         out: &mut Vec<u8>,
         emit: &mut dyn FnMut(Shown<'_>),
     ) -> Result<Summary, Problem> {
-        self.respond_to(live, arrival, &request::parse(bytes)?, memory, out, emit)
+        let body = request::parse(bytes)?;
+        if is_late(arrival, &body) {
+            return Ok(self.respond_late(live, arrival, &body, memory, out, emit));
+        }
+        self.respond_to(live, arrival, &body, memory, out, emit)
     }
 
     /// [`Self::respond`] to a body that was read. A what-if is answered and leaves no trace.
@@ -133,11 +143,8 @@ impl Responder {
         let device = self.device(arrival, &body.device, &mut memory.devices);
         let seed = seed_of(body, arrival);
         let zones = self.zones.load();
-        memory.user.clear();
-        if subject != 0 && live.plan().reads_anything() && !is_suppressed {
-            let midnight_ms = midnight_ms(arrival.now_ms, enriched.local_time);
-            self.users.read(subject, live.plan(), arrival.now_ms, midnight_ms, &mut memory.user);
-        }
+        let known = if is_suppressed { 0 } else { subject };
+        self.recall(live, known, (arrival.now_ms, enriched.local_time), &mut memory.user);
         let raw = RawSignals {
             subject,
             zone_offsets: &zones,
@@ -146,7 +153,7 @@ impl Responder {
             behaviour: behaviour_of(&memory.user, arrival.now_ms),
             held: &memory.user.held,
             preview: preview.as_ref(),
-            ..self.raw_signals(body, &enriched, device, &context, &memory.user)
+            ..self.raw_signals(body, &enriched, device, (&context, &memory.user), arrival.now_ms)
         };
         let (program, funds) = (live.bundle().program(), memory.funds.all());
         let standing = Standing { funds, switches: Some(live.switches()) };
@@ -155,8 +162,8 @@ impl Responder {
         let explanation =
             body.options.explain.then(|| explain(live, &admitted, arrival.now_ms, seed, &mut memory.scratch));
         let decision = decide(live, &admitted, arrival.now_ms, seed, &mut memory.scratch);
-        let may_count =
-            admitted.gates().covers(Gates::FREQUENCY_CAP) && !body.options.test && preview.is_none();
+        let is_test = body.options.test || preview.is_some();
+        let may_count = admitted.gates().covers(Gates::FREQUENCY_CAP) && !is_test;
         let counted_subject = if may_count { subject } else { 0 };
         let answer = Answer {
             responder: self,
@@ -167,14 +174,30 @@ impl Responder {
             explanation: explanation.as_ref(),
             decision_id: arrival.random,
             now_ms: arrival.now_ms,
+            clicks: Clicks { plan: live.plan(), subject: counted_subject },
             languages: &languages(arrival, &body.device),
             urls: &memory.urls,
         };
-        let sold = take(&Decided { answer, random: arrival.random, counted_subject, is_what_if });
-        let summary = Summary::of(&decision, admitted.mode());
-        let is_free = is_what_if || body.options.test || preview.is_some();
-        memory.charge(if is_free { &Sold::Nothing } else { &sold }, live.bundle().catalog());
+        let decided = Decided { answer, random: arrival.random, counted_subject, is_what_if };
+        let sold = take(&decided);
+        self.keep(&decided, seed, subject, &mut memory.allowance);
+        let summary = Summary::of(&decision, &admitted, outcome.regimes);
+        memory.charge(if is_what_if || is_test { &Sold::Nothing } else { &sold }, live.bundle().catalog());
         Ok(summary)
+    }
+
+    /// Copies what the bundle reads of a visitor; nothing when the subject is 0.
+    fn recall(
+        &self,
+        live: &Live,
+        subject: u128,
+        (now_ms, local): (i64, Option<LocalTime>),
+        into: &mut UserView,
+    ) {
+        into.clear();
+        if subject != 0 && live.plan().reads_anything() {
+            self.users.read(subject, live.plan(), now_ms, midnight_ms(now_ms, local), into);
+        }
     }
 
     fn authorize_explain(&self, arrival: &Arrival<'_>) -> Result<(), Problem> {
@@ -188,14 +211,17 @@ impl Responder {
         body: &'a DecideBody<'a>,
         enriched: &'a Enriched<'a>,
         device: Option<Device>,
-        context: &'a FreeValues<'a>,
-        user: &'a UserView,
+        (context, user): (&'a FreeValues<'a>, &'a UserView),
+        now_ms: i64,
     ) -> RawSignals<'a> {
         let identity = identity_of(body);
         let cart = body.session.cart.as_ref();
+        let country = text(&body.geo.country).or(enriched.country);
+        let region = text(&body.geo.region).or(enriched.region);
         RawSignals {
-            country: text(&body.geo.country).or(enriched.country),
-            region: text(&body.geo.region).or(enriched.region),
+            country,
+            region,
+            weather: self.weather.load().at(country, region, now_ms),
             city: text(&body.geo.city).or(enriched.city),
             local_time: enriched.local_time,
             device,
@@ -225,62 +251,6 @@ fn seed_of(body: &DecideBody<'_>, arrival: &Arrival<'_>) -> u64 {
     match &body.request_id {
         Some(id) => xxhash_rust::xxh3::xxh3_64(id.0.as_bytes()),
         None => arrival.random as u64,
-    }
-}
-
-/// One ad of an answer, on its way to the journal and to what is remembered of the visitor.
-pub(super) struct Shown<'a> {
-    pub(super) served: Served,
-    pub(super) ad: &'a Ad,
-    /// Whose impressions it adds to; 0 when counting is not allowed.
-    pub(super) counted_subject: u128,
-    /// May it be remembered which offer was given?
-    may_hold: bool,
-}
-
-/// A decision that has been made, and everything that an answer to it is written from.
-pub(super) struct Decided<'a> {
-    pub(super) answer: Answer<'a>,
-    random: u128,
-    counted_subject: u128,
-    pub(super) is_what_if: bool,
-}
-
-impl Decided<'_> {
-    /// The ad at `index`, for the journal, where it is called `number`.
-    pub(super) fn shown(&self, index: usize, number: u16) -> Shown<'_> {
-        let Answer { snapshot, admitted, decision, now_ms, .. } = &self.answer;
-        let ad = &decision.ads[index];
-        let notes = notes_of(decision, index);
-        let served =
-            served(snapshot, (self.random, *now_ms), admitted, (ad, number), (notes, self.answer.languages));
-        let may_hold = admitted.gates().covers(Gates::STORE_ACCESS.or(Gates::ADS_PERSONALIZE));
-        Shown { served, ad, counted_subject: self.counted_subject, may_hold }
-    }
-}
-
-/// Which ads of a decision are paid for.
-pub(crate) enum Sold {
-    /// Every one: all are in the answer.
-    All,
-    /// Those at these places.
-    These(SmallVec<[usize; 4]>),
-    /// None.
-    Nothing,
-}
-
-/// What the counters want to know of a decision.
-pub(super) struct Summary {
-    pub(super) tier: tessera_wire::event::Tier,
-    pub(super) mode: tessera_wire::event::Mode,
-    ads: usize,
-    empty: usize,
-}
-
-impl Summary {
-    fn of(decision: &Decision<'_>, mode: tessera_wire::event::Mode) -> Summary {
-        let empty = decision.placements.iter().filter(|placement| placement.ads == 0).count();
-        Summary { tier: decision.tier, mode, ads: decision.ads.len(), empty }
     }
 }
 
@@ -316,14 +286,14 @@ fn text<'a>(value: &'a Option<request::Str<'a>>) -> Option<&'a str> {
 }
 
 /// All placements' sizes, one after the other.
-fn formats_of(body: &DecideBody<'_>) -> SmallVec<[(u32, u32); 4]> {
+pub(super) fn formats_of(body: &DecideBody<'_>) -> SmallVec<[(u32, u32); 4]> {
     body.placements
         .iter()
         .flat_map(|placement| placement.formats.iter().map(|format| (format.w, format.h)))
         .collect()
 }
 
-fn placements_of<'a>(
+pub(super) fn placements_of<'a>(
     body: &'a DecideBody<'a>,
     formats: &'a [(u32, u32)],
 ) -> SmallVec<[PlacementRequest<'a>; 4]> {
@@ -347,54 +317,4 @@ fn placements_of<'a>(
 fn context_of<'a>(body: &'a DecideBody<'a>) -> FreeValues<'a> {
     let attributes = body.placements.iter().flat_map(|placement| &placement.attributes);
     body.context.iter().chain(attributes).cloned().collect()
-}
-
-fn served(
-    snapshot: &Snapshot,
-    (decision_id, at_ms): (u128, i64),
-    admitted: &tessera_engine_core::admit::Admitted<'_>,
-    (ad, number): (&Ad, u16),
-    (notes, languages): (&[Note], &[&str]),
-) -> Served {
-    let catalog = snapshot.bundle().catalog();
-    let template = &catalog.templates[ad.template.index()];
-    let locale = language_of(catalog, ad, languages).locale();
-    let margin = catalog.campaigns[template.campaign.index()].min_margin;
-    Served {
-        decision_id,
-        ad: number,
-        at_ms,
-        generation: snapshot.bundle().generation(),
-        posterior_generation: snapshot.posterior_generation(),
-        placement: ad.placement.0,
-        campaign: template.campaign.0,
-        flight: ad.flight.map_or(NONE, |flight| flight.0),
-        cpm_micros: ad
-            .flight
-            .map_or(0, |flight| snapshot.bundle().catalog().flights[flight.index()].cpm_micros),
-        template: ad.template.0,
-        combination: ad.combination,
-        offer: ad.offer.map_or(NONE, |offer| offer.0),
-        offer_at_ms: ad.offer_at_ms,
-        item_margin: margin.and_then(|margin| admitted.frame().integer(margin.signal)),
-        rule: ad.rule.unwrap_or(NONE),
-        locale: locale.map_or(NONE, |locale| locale.0),
-        choices: ad.choices,
-        variants: first_of(notes, |note| match note {
-            Note::Variant(number) => Some(number),
-            Note::Tag(_) => None,
-        }),
-        tags: first_of(notes, |note| match note {
-            Note::Tag(number) => Some(number),
-            Note::Variant(_) => None,
-        }),
-        exposure: ad.exposure,
-        arm: ad.arm,
-        tier: ad.tier,
-        mode: admitted.mode(),
-        context: ad.context,
-        propensity: ad.propensity,
-        is_learnable: admitted.is_learnable(),
-        subject: admitted.subject(),
-    }
 }

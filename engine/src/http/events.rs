@@ -194,6 +194,10 @@ impl<'a> Reader<'a> {
         }
         self.touches.push(token.kind);
         self.events.push(touch);
+        if let Some(record) = self.responder.counted_click(&token, self.at_ms) {
+            self.events.push(Event::Remembered(record.clone()));
+            self.remembered.push(record);
+        }
         Ok(true)
     }
 

@@ -7,12 +7,15 @@ use tessera_engine_core::explain::{
     CandidateExplanation, Explanation, OfferExplanation, PlacementExplanation, Step,
 };
 
-use super::request::PlacementBody;
-
 /// Appends the `explain` object of an answer.
-pub(super) fn encode(placements: &[PlacementBody<'_>], explanation: &Explanation, out: &mut Vec<u8>) {
+pub(super) fn encode<'a>(
+    placements: impl Iterator<Item = &'a str>,
+    explanation: &Explanation,
+    out: &mut Vec<u8>,
+) {
+    let placements: Vec<&str> = placements.collect();
     let start = out.len();
-    if serde_json::to_writer(&mut *out, &ExplainBlock { placements, explanation }).is_err() {
+    if serde_json::to_writer(&mut *out, &ExplainBlock { placements: &placements, explanation }).is_err() {
         debug_assert!(false, "INVARIANT: explanations always encode");
         out.truncate(start);
         out.extend_from_slice(b"null");
@@ -20,7 +23,7 @@ pub(super) fn encode(placements: &[PlacementBody<'_>], explanation: &Explanation
 }
 
 struct ExplainBlock<'a> {
-    placements: &'a [PlacementBody<'a>],
+    placements: &'a [&'a str],
     explanation: &'a Explanation,
 }
 
@@ -39,7 +42,7 @@ impl Serialize for ExplainedPlacements<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for (request, explained) in self.0.placements.iter().zip(&self.0.explanation.placements) {
-            map.serialize_entry(request.id.0.as_ref(), &ExplainedPlacement(explained))?;
+            map.serialize_entry(request, &ExplainedPlacement(explained))?;
         }
         map.end()
     }
@@ -87,6 +90,9 @@ impl Serialize for CandidateAnswer<'_> {
         }
         serialize_outcome(&mut map, self.0.lost, "served")?;
         map.serialize_entry("rule_path", &steps(&self.0.path))?;
+        if !self.0.would_match_if.is_empty() {
+            map.serialize_entry("would_win_if", &steps(&self.0.would_match_if))?;
+        }
         map.end()
     }
 }

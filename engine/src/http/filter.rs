@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use tessera_engine_core::signals::Filter;
 
-use super::request::texts;
+use super::values::texts;
 use crate::limits::FILTER_ENTRIES_MAX;
 
 /// What the caller accepts in one place.

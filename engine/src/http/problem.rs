@@ -68,6 +68,11 @@ impl Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, Refusal::Unavailable, "not_recorded", detail)
     }
 
+    pub(crate) fn overloaded() -> Problem {
+        let detail = "requests wait too long here at the moment; please ask again, or ask another engine";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, Refusal::Unavailable, "overloaded", detail)
+    }
+
     pub(crate) fn no_bundle() -> Problem {
         let detail = "no bundle has been published to this engine yet";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, Refusal::Unavailable, "no_bundle", detail)

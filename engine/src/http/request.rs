@@ -4,27 +4,22 @@
 //! `context`, `attributes`) may be of any type; what no attribute can hold is ignored.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use tessera_engine_core::limits::{ADS_PER_PLACEMENT_MAX, PLACEMENTS_PER_REQUEST_MAX};
-use tessera_engine_core::signals::Value;
-use tessera_wire::signal::NUMBER_SCALE;
 
 use super::filter::FilterBody;
 use super::google_consent::GoogleBody;
 use super::problem::Problem;
-use crate::limits::{FILTER_ENTRIES_MAX, FORMATS_PER_PLACEMENT_MAX, FREE_VALUES_MAX, REQUEST_ID_BYTES_MAX};
+use super::values::{free_values, optional_texts, texts};
+use crate::limits::{FILTER_ENTRIES_MAX, FORMATS_PER_PLACEMENT_MAX, REQUEST_ID_BYTES_MAX};
 
-/// Text that is borrowed unless it holds escapes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Str<'a>(pub(crate) Cow<'a, str>);
-
-pub(crate) type FreeValues<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
+pub(crate) use super::values::{Flag, FreeValues, Str};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct DecideBody<'a> {
+    /// Milliseconds that the caller waits, our queueing included.
+    pub(crate) tmax_ms: Option<u32>,
     #[serde(borrow, default)]
     pub(crate) request_id: Option<Str<'a>>,
     #[serde(borrow)]
@@ -171,6 +166,8 @@ pub(crate) struct ConsentBody<'a> {
 pub(crate) struct OptionsBody {
     pub(crate) explain: bool,
     pub(crate) test: bool,
+    /// Say what ads cost.
+    pub(crate) pricing: bool,
     /// Assignments to look at, signed (`tessera preview`).
     pub(crate) preview_token: Option<String>,
     /// Decide as of this time: RFC 3339.
@@ -178,16 +175,6 @@ pub(crate) struct OptionsBody {
     /// Only asked, not served: nothing is counted, remembered or written down. The address says so, never the body.
     #[serde(skip)]
     pub(crate) is_what_if: bool,
-}
-
-/// A flag that may come as a boolean or, as OpenRTB sends it, as a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Flag(pub(crate) i64);
-
-impl Flag {
-    pub(crate) fn is_set(self) -> bool {
-        self.0 == 1
-    }
 }
 
 fn one() -> u32 {
@@ -245,6 +232,9 @@ fn check(body: &DecideBody<'_>) -> Result<(), Problem> {
         let detail = format!("a request id has at most {REQUEST_ID_BYTES_MAX} bytes");
         return Err(Problem::bad_request("request_id_too_long", detail).at("/request_id"));
     }
+    if body.tmax_ms == Some(0) {
+        return Err(Problem::bad_request("invalid_field", "`tmax_ms` is at least 1").at("/tmax_ms"));
+    }
     for (index, placement) in body.placements.iter().enumerate() {
         if !(1..=ADS_PER_PLACEMENT_MAX as u32).contains(&placement.count) {
             let detail = format!("a placement takes 1 to {ADS_PER_PLACEMENT_MAX} ads");
@@ -271,142 +261,10 @@ fn check(body: &DecideBody<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Str<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Str<'de>;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Str(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Str(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Text)
-    }
-}
-
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bit;
-        impl Visitor<'_> for Bit {
-            type Value = Flag;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("true, false, 0 or 1")
-            }
-            fn visit_bool<E>(self, value: bool) -> Result<Flag, E> {
-                Ok(Flag(i64::from(value)))
-            }
-            fn visit_i64<E>(self, value: i64) -> Result<Flag, E> {
-                Ok(Flag(value))
-            }
-            fn visit_u64<E>(self, value: u64) -> Result<Flag, E> {
-                Ok(Flag(i64::try_from(value).unwrap_or(-1)))
-            }
-        }
-        deserializer.deserialize_any(Bit)
-    }
-}
-
-pub(super) fn texts<'de: 'a, 'a, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<Cow<'a, str>>, D::Error> {
-    let list: Vec<Str<'a>> = Deserialize::deserialize(deserializer)?;
-    Ok(list.into_iter().map(|text| text.0).collect())
-}
-
-fn optional_texts<'de: 'a, 'a, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<Cow<'a, str>>>, D::Error> {
-    let list: Option<Vec<Str<'a>>> = Deserialize::deserialize(deserializer)?;
-    Ok(list.map(|list| list.into_iter().map(|text| text.0).collect()))
-}
-
-fn free_values<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<FreeValues<'a>, D::Error> {
-    struct Map;
-    impl<'de> Visitor<'de> for Map {
-        type Value = FreeValues<'de>;
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("an object")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut values = Vec::new();
-            while let Some((key, value)) = map.next_entry::<Str<'de>, FreeValue<'de>>()? {
-                if values.len() == FREE_VALUES_MAX {
-                    let what = format_args!("an object with more than {FREE_VALUES_MAX} entries").to_string();
-                    return Err(serde::de::Error::custom(what));
-                }
-                if let Some(value) = value.0 {
-                    values.push((key.0, value));
-                }
-            }
-            Ok(values)
-        }
-    }
-    deserializer.deserialize_map(Map)
-}
-
-/// A free value; `None` when no attribute could hold it.
-struct FreeValue<'a>(Option<Value<'a>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for FreeValue<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue).map(FreeValue)
-    }
-}
-
-struct AnyValue;
-
-impl<'de> Visitor<'de> for AnyValue {
-    type Value = Option<Value<'de>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value")
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Some(Value::Bool(value)))
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(Some(Value::Number(value.saturating_mul(NUMBER_SCALE))))
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        let value = i64::try_from(value).unwrap_or(i64::MAX);
-        Ok(Some(Value::Number(value.saturating_mul(NUMBER_SCALE))))
-    }
-    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        // `as` saturates, so an absurd number stays an absurd number and never wraps.
-        Ok(Some(Value::Number((value * NUMBER_SCALE as f64).round() as i64)))
-    }
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Some(Value::Text(Cow::Borrowed(text))))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(Value::Text(Cow::Owned(text.to_owned()))))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut texts = Vec::new();
-        while let Some(value) = list.next_element::<FreeValue<'de>>()? {
-            if let Some(Value::Text(text)) = value.0 {
-                texts.push(text);
-            }
-        }
-        Ok(Some(Value::List(texts)))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tessera_engine_core::signals::Value;
+
     use super::*;
 
     fn problem(body: &str) -> Problem {

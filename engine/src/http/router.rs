@@ -27,8 +27,12 @@ use super::problem::Problem;
 use super::segment;
 use super::touch::Touched;
 use crate::access::Scopes;
+use crate::admission::Pulse;
+use crate::counters::Shed;
 use crate::journal::AppendError;
-use crate::limits::{BEACON_BYTES_MAX, BODY_BYTES_MAX, SEGMENT_BODY_BYTES_MAX, SEGMENT_CALL_BYTES_MAX};
+use crate::limits::{
+    BEACON_BYTES_MAX, BODY_BYTES_MAX, SEGMENT_BODY_BYTES_MAX, SEGMENT_CALL_BYTES_MAX, WAITED_MS_MAX,
+};
 use crate::server::now_ms;
 
 type Answer = Response<Full<Bytes>>;
@@ -46,12 +50,13 @@ pub(crate) struct Handler {
     responder: Arc<Responder>,
     worker: RefCell<Worker>,
     random: RefCell<SmallRng>,
+    pulse: Rc<Pulse>,
 }
 
 impl Handler {
     pub(crate) fn new(responder: Arc<Responder>, worker: Worker) -> Handler {
         let random = RefCell::new(rand::make_rng());
-        Handler { responder, worker: RefCell::new(worker), random }
+        Handler { responder, worker: RefCell::new(worker), random, pulse: Pulse::new() }
     }
 
     pub(crate) fn connect(&self, max: u64) -> bool {
@@ -87,10 +92,15 @@ impl Handler {
             peer,
             headers: &head.headers,
             now_ms: now_ms(),
+            waited: self.pulse.waited(),
             random: self.random.borrow_mut().random(),
         };
         if let Some((scope, detail)) = needed(&head.method, path) {
             self.responder.authorize(&arrival, scope, detail)?;
+            if scope == Scopes::DECIDE && arrival.waited.before.as_millis() > u128::from(WAITED_MS_MAX) {
+                self.worker.borrow().shard.shed(Shed::Refused);
+                return Err(Problem::overloaded());
+            }
         }
         match (&head.method, path) {
             (&Method::POST, "/v1/decide") => {
@@ -121,6 +131,11 @@ impl Handler {
             (&Method::POST, "/v1/subjects/erase") => {
                 let bytes = body::read(body).await?;
                 self.erase(&arrival, &bytes).await
+            }
+            (&Method::GET, _) if decision_of(path).is_some() => {
+                let mut out = Vec::with_capacity(ANSWER_BYTES);
+                self.responder.explain_decision(&arrival, decision_of(path).unwrap_or(""), &mut out)?;
+                Ok(json(StatusCode::OK, out))
             }
             (&Method::GET | &Method::POST, _) if path.starts_with("/e/") => {
                 self.record(self.responder.touch(&path[3..], query, arrival.headers, arrival.now_ms)?).await
@@ -181,9 +196,14 @@ impl Handler {
     }
 
     async fn record(&self, touched: Touched) -> Result<Answer, Problem> {
-        let Touched { event, kind, response, answers_anyway } = touched;
-        match self.append(Box::new([event]), &[kind], 0).await {
-            Ok(()) => Ok(response),
+        let Touched { event, remembered, kind, response, answers_anyway } = touched;
+        let Some(event) = event else { return Ok(response) };
+        let events = std::iter::once(event).chain(remembered.clone().map(Event::Remembered));
+        match self.append(events.collect(), &[kind], 0).await {
+            Ok(()) => {
+                self.responder.remember(remembered.as_slice());
+                Ok(response)
+            }
             Err(_) if answers_anyway => Ok(response),
             Err(error) => Err(Problem::journal(error)),
         }
@@ -233,6 +253,7 @@ impl Handler {
         let erasure = self.responder.erase(arrival, bytes)?;
         // Forgotten at once; the journal only makes it last.
         self.responder.remember(&erasure.records);
+        erasure.records.iter().for_each(|record| self.responder.decisions.forget(record.subject));
         self.append(erasure.events(), &[], 0).await.map_err(Problem::journal)?;
         Ok(json(StatusCode::OK, serde_json::to_vec(&erasure.answer).unwrap_or_default()))
     }
@@ -300,6 +321,11 @@ fn needed(method: &Method, path: &str) -> Option<(Scopes, &'static str)> {
         path if segment_type(path).is_some() => Some((Scopes::INGEST, "this needs a key of scope `ingest`")),
         _ => None,
     }
+}
+
+/// The decision whose explanation an address asks for.
+fn decision_of(path: &str) -> Option<&str> {
+    path.strip_prefix("/v1/decisions/")?.strip_suffix("/explain")
 }
 
 /// The type of call that an address of Segment's protocol names, none for a batch; `None` for other addresses.

@@ -7,19 +7,26 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
-use tessera_wire::event::{Event, Touch, TouchKind};
+use tessera_wire::event::{Event, Remembered, Touch, TouchKind};
 use tessera_wire::token::{Token, TokenBuffer, TokenError, verify};
 
 use super::context::Responder;
+use super::counted::landing_of;
 use super::problem::Problem;
 use crate::counters::Refusal;
+
+/// Target of an impression address that counts nothing, because something else counts the impression.
+pub(super) const UNCOUNTED: &str = "-";
 
 /// A transparent 1x1 GIF.
 const PIXEL: &[u8] = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
 
 /// A verified touch and what to answer it with.
 pub(crate) struct Touched {
-    pub(crate) event: Event,
+    /// Absent where the address is answered and nothing happened that counts.
+    pub(crate) event: Option<Event>,
+    /// What the visitor's counts are told of it, once it is written.
+    pub(crate) remembered: Option<Remembered>,
     pub(crate) kind: TouchKind,
     pub(crate) response: Response<Full<Bytes>>,
     /// Is the answer sent even when the event cannot be written?
@@ -38,30 +45,37 @@ impl Responder {
         let wants_pixel = path.ends_with(".gif") || accepts_image(headers);
         let mut buffer = TokenBuffer::default();
         let token = self.verify(path.strip_suffix(".gif").unwrap_or(path), now_ms, &mut buffer)?;
+        if token.kind == TouchKind::Impression && token.target == UNCOUNTED {
+            let response = if wants_pixel { pixel() } else { empty(StatusCode::NO_CONTENT) };
+            return Ok(Touched { event: None, ..touched(&token, query, now_ms, response, false) });
+        }
         // A notice of an auction is for its own address; a click's target is for a redirect only.
         if !token.target.is_empty() && token.kind != TouchKind::Click {
             let detail = "this token is not for this address";
             return Err(Problem::new(StatusCode::BAD_REQUEST, Refusal::BadToken, "not_a_touch", detail));
         }
         let response = if wants_pixel { pixel() } else { empty(StatusCode::NO_CONTENT) };
-        Ok(touched(&token, query, now_ms, response, false))
+        let remembered = self.counted_click(&token, now_ms);
+        Ok(Touched { remembered, ..touched(&token, query, now_ms, response, false) })
     }
 
     /// Reads a `/c/` request: only a click token redirects, and only to its signed target.
     pub(crate) fn click(&self, path: &str, query: &str, now_ms: i64) -> Result<Touched, Problem> {
         let mut buffer = TokenBuffer::default();
         let token = self.verify(path, now_ms, &mut buffer)?;
-        let location = HeaderValue::from_str(token.target).ok().filter(|_| !token.target.is_empty());
+        let location = HeaderValue::from_str(landing_of(&token)).ok().filter(|_| !token.target.is_empty());
         let Some(location) = location.filter(|_| token.kind == TouchKind::Click) else {
             let detail = "this token is not a click token";
             return Err(Problem::new(StatusCode::BAD_REQUEST, Refusal::BadToken, "not_a_click", detail));
         };
+        let remembered = self.counted_click(&token, now_ms);
         if query_values(query).any(|(name, _)| name == "noredirect") {
-            return Ok(touched(&token, query, now_ms, empty(StatusCode::NO_CONTENT), false));
+            let touched = touched(&token, query, now_ms, empty(StatusCode::NO_CONTENT), false);
+            return Ok(Touched { remembered, ..touched });
         }
         let mut response = empty(StatusCode::FOUND);
         response.headers_mut().insert(LOCATION, location);
-        Ok(touched(&token, query, now_ms, response, true))
+        Ok(Touched { remembered, ..touched(&token, query, now_ms, response, true) })
     }
 
     /// Verifies a token's text.
@@ -120,7 +134,8 @@ fn touched(
     }
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Touched {
-        event: touch_event(token, now_ms, value_micros, cur),
+        event: Some(touch_event(token, now_ms, value_micros, cur)),
+        remembered: None,
         kind: token.kind,
         response,
         answers_anyway,

@@ -76,6 +76,7 @@ pub struct CountPlan {
     /// Do rules read the cart, the last product and the like?
     pub(super) reads_behaviour: bool,
     impressions: AdKeys,
+    clicks: AdKeys,
     behaviours: HashMap<Box<str>, CountKey>,
     promises: Promises,
 }
@@ -104,9 +105,7 @@ impl CountPlan {
     pub fn new(program: &Program, source: &SourceMap, registry: &KeyRegistry) -> CountPlan {
         let mut plan = CountPlan { reads_behaviour: reads_behaviour(program), ..CountPlan::default() };
         for feature in &program.features {
-            // Clicks are not joined to visitors yet: a count of them is unknown, not zero.
-            let is_kept = feature.event != FeatureEvent::Click;
-            let key = if is_kept { registry.key(key_text(feature)) } else { None };
+            let key = registry.key(key_text(feature));
             plan.features.push(PlannedFeature { key, window: feature.window });
             if let Some(key) = key {
                 plan.want(feature, key, source);
@@ -160,7 +159,7 @@ impl CountPlan {
     fn want(&mut self, feature: &Feature, key: CountKey, source: &SourceMap) {
         let keys = match &feature.event {
             FeatureEvent::Impression => &mut self.impressions,
-            FeatureEvent::Click => return,
+            FeatureEvent::Click => &mut self.clicks,
             FeatureEvent::Behaviour(name) => {
                 self.behaviours.insert(name.as_str().into(), key);
                 return;
@@ -205,6 +204,16 @@ impl CountPlan {
     /// Calls `count` with each key that showing this ad adds to.
     pub fn impression_keys(&self, catalog: &Catalog, ad: &Ad, count: impl FnMut(CountKey)) {
         self.impressions.of(catalog, ad, count);
+    }
+
+    /// Must clicks be counted?
+    pub fn counts_clicks(&self) -> bool {
+        !self.clicks.is_empty()
+    }
+
+    /// Calls `count` with each key that a click on this ad adds to.
+    pub fn click_keys(&self, catalog: &Catalog, ad: &Ad, count: impl FnMut(CountKey)) {
+        self.clicks.of(catalog, ad, count);
     }
 
     /// The key that a behaviour event adds to, if rules count it.

@@ -364,14 +364,6 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_is_not_kept_is_unknown() {
-        let store = UserStore::new(1 << 20, KeyRegistry::default());
-        let clicks = Feature { event: FeatureEvent::Click, ..feature("", Window::Today) };
-        let plan = plan(&store, vec![clicks]);
-        assert_eq!(view(&store, 1, &plan, NOW_MS).features, [None]);
-    }
-
-    #[test]
     fn a_cart_is_abandoned_when_left_alone_or_declared_so() {
         let store = UserStore::new(1 << 20, KeyRegistry::default());
         let plan = plan(&store, Vec::new());

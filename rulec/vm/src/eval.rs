@@ -259,30 +259,6 @@ pub fn evaluate_by_code(program: &VerifiedProgram, frame: &Frame, scratch: &mut 
     }
 }
 
-/// Whether a literal fires on `frame`, and the three-valued truth of its constraint. An unknown id does not fire.
-pub fn literal_truth(program: &VerifiedProgram, frame: &Frame, literal: LiteralId) -> (bool, Truth) {
-    let program = program.program();
-    let Some(literal) = program.literals.get(literal.0 as usize) else { return (false, Truth::Unknown) };
-    let truth = truth(program, frame, literal);
-    (fires(literal.polarity, truth), truth)
-}
-
-/// The distinct literals reachable from `entry`, in code order.
-pub fn literals_of(program: &VerifiedProgram, entry: u32) -> Vec<LiteralId> {
-    let code = &program.program().code;
-    let mut pending = std::collections::BTreeSet::from([entry]);
-    let mut seen = std::collections::BTreeSet::new();
-    let mut found = Vec::new();
-    while let Some(at) = pending.pop_first() {
-        let Some(branch) = code.get(at as usize) else { continue };
-        if seen.insert(branch.literal) {
-            found.push(branch.literal);
-        }
-        pending.extend([branch.on_true, branch.on_false]);
-    }
-    found
-}
-
 #[inline]
 pub(crate) fn fires(polarity: Polarity, truth: Truth) -> bool {
     match polarity {

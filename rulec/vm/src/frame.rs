@@ -42,6 +42,11 @@ pub(crate) enum Slot {
 }
 
 impl Frame {
+    /// Bytes of what it holds, without spare room.
+    pub fn bytes(&self) -> usize {
+        self.slots.len() * size_of::<Slot>() + self.text.len() + self.members.len() * size_of::<WordId>()
+    }
+
     /// A frame that fits `program`, everything unknown, at time zero.
     pub fn new(program: &VerifiedProgram) -> Frame {
         Frame {

@@ -22,9 +22,11 @@ mod frame;
 mod index;
 pub mod limits;
 mod statistics;
+mod trace;
 mod verify;
 
-pub use eval::{Scratch, TrueRules, Truth, evaluate, evaluate_by_code, literal_truth, literals_of};
+pub use eval::{Scratch, TrueRules, Truth, evaluate, evaluate_by_code};
 pub use frame::{Frame, canonical};
 pub use statistics::{AttributeStatistics, Statistics, StatisticsBuilder};
+pub use trace::{literal_truth, literals_of, nearest_match};
 pub use verify::{CatalogBounds, IndexSize, Part, VerifiedProgram, VerifyError, work_of};

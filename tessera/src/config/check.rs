@@ -17,6 +17,8 @@ use super::resolve::Resolved;
 
 /// Kill switches, in the data directory.
 const SWITCHES_FILE: &str = "switches.json";
+/// The weather by place, in the data directory.
+const WEATHER_FILE: &str = "weather.json";
 /// Public keys of bundles: one, and another while keys change.
 const BUNDLE_KEYS_MAX: usize = 16;
 
@@ -133,6 +135,11 @@ impl Config {
         self.data_dir.join(SWITCHES_FILE)
     }
 
+    /// The weather by place.
+    pub(crate) fn weather_path(&self) -> PathBuf {
+        self.data_dir.join(WEATHER_FILE)
+    }
+
     /// The posterior table.
     pub(crate) fn posterior_path(&self) -> PathBuf {
         self.data_dir.join("posteriors.tspt")
@@ -160,6 +167,7 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
             posteriors: data_dir.join("posteriors.tspt"),
             geo: optional(resolved, "engine.geo_database").map(PathBuf::from),
             switches: data_dir.join(SWITCHES_FILE),
+            weather: data_dir.join(WEATHER_FILE),
             bidding: optional(resolved, "engine.bidding_terms")
                 .map_or_else(|| data_dir.join("bidding.toml"), PathBuf::from),
             access: optional(resolved, "engine.access")
@@ -175,6 +183,7 @@ fn engine(resolved: &Resolved, data_dir: &std::path::Path) -> Result<EngineSetti
         node: read(resolved, "engine.node", number::<u16>)?,
         key_directory: data_dir.join("keys"),
         visitor_bytes_max: read(resolved, "engine.visitor_memory", bytes)?,
+        explain_bytes_max: read(resolved, "engine.explain_memory", bytes)?,
         token_ttl_secs: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
         client_addresses: ClientAddrPolicy {
             trusted: read(resolved, "engine.trusted_proxies", networks)?,

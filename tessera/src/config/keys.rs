@@ -26,7 +26,7 @@ const fn key(
 }
 
 /// All settings, by section.
-pub(crate) const KEYS: [Key; 30] = [
+pub(crate) const KEYS: [Key; 31] = [
     key(
         "paths.data_dir",
         "./tessera-data",
@@ -101,6 +101,12 @@ pub(crate) const KEYS: [Key; 30] = [
         "x-forwarded-for",
         None,
         "x-forwarded-for, forwarded, or one single-value header",
+    ),
+    key(
+        "engine.explain_memory",
+        "64MB",
+        None,
+        "memory for recent decisions that can be explained by their id; 0MB: none are kept",
     ),
     key(
         "engine.visitor_memory",

@@ -27,6 +27,7 @@ caps = [{ count = 3, per = "day" }]
 [[flight]]
 id = "capped-always"
 campaign = "capped"
+price = "2.50 EUR"
 start = "2020-01-01T00:00:00Z"
 end = "2100-01-01T00:00:00Z"
 
@@ -110,6 +111,20 @@ fn a_cap_holds_within_an_answer_across_requests_and_after_a_kill() {
     process.kill();
     let process = launch(&world).start();
     assert_eq!(decide(&process, "top", "v"), "cap_reached");
+}
+
+#[test]
+fn what_an_ad_costs_is_told_to_who_asks() {
+    let world = world();
+    let process = launch(&world).start();
+    let ad = |slot: &str, asks: bool| {
+        let body = json!({ "placements": [{ "id": "p", "slot": slot }], "options": { "pricing": asks } });
+        process.decide(&body.to_string()).json()["placements"]["p"]["ads"][0].clone()
+    };
+    let price = json!({ "price_micros": 2_500_000, "currency": "EUR", "rate_type": "cpm" });
+    assert_eq!(ad("top", true)["pricing"], price);
+    assert!(ad("top", false).get("pricing").is_none());
+    assert!(ad("side", true).get("pricing").is_none(), "what has no price says none");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::http::once;
+use crate::support::http::{once, path_of};
 use crate::support::{Launch, Process, World};
 
 const RULES: &str = r#"language 1
@@ -20,6 +20,10 @@ rule "searching" priority 890 for placement "home_hero" {
 rule "seen" priority 880 for placement "home_hero" {
   when last_viewed is "shoe-7" and product_viewed within 1 hours
   then show creative "house_hero"
+}
+rule "clicked away" priority 875 for placement "home_hero" {
+  when clicks of creative "house_hero" in last 1 hours >= 2
+  then show creative "autumn_generic"
 }
 rule "capped" priority 870 for placement "home_hero" {
   cap 2 per user per day
@@ -140,4 +144,43 @@ fn an_erased_visitor_stays_forgotten() {
     let process = launch(&world).start();
     assert_eq!(rule_for(&process, "v"), "autumn campaign", "also after a restart");
     assert_eq!(rule_for(&process, "w"), "capped");
+}
+
+/// Follows the click address of the ad that is decided for a visitor now.
+fn click(process: &Process, user: &str, consent: &serde_json::Value) -> String {
+    let body = json!({ "placements": [{ "id": "hero", "slot": "home_hero" }], "user": { "id": user }, "consent": consent });
+    let answer = process.decide(&body.to_string()).json();
+    let path = path_of(&answer["placements"]["hero"]["ads"][0]["click_url"]);
+    let clicked = once(process.ports.data, "GET", &path, "").unwrap();
+    let to = clicked.header("location").unwrap().to_owned();
+    assert!(clicked.status == 302 && to.is_ascii() && !to.contains('\0'), "{to}");
+    path
+}
+
+#[test]
+fn clicks_are_counted_in_the_next_decision_after_a_kill_and_never_after_an_erasure() {
+    let world = world();
+    let mut process = launch(&world).start();
+    click(&process, "v", &json!({}));
+    assert_eq!(rule_for(&process, "v"), "capped", "one click is not two");
+    let path = click(&process, "w", &json!({}));
+    assert_eq!(once(process.ports.data, "GET", &path, "").unwrap().status, 302);
+    assert_eq!(rule_for(&process, "w"), "clicked away", "two clicks, of whom they are");
+    // Who allows nothing is not counted.
+    let refused = json!({ "gdpr": 1, "purposes": { "storage": false } });
+    let path = click(&process, "u", &refused);
+    once(process.ports.data, "GET", &path, "").unwrap();
+    assert_eq!(rule_for(&process, "u"), "capped");
+    process.kill();
+    let mut process = launch(&world).start();
+    assert_eq!(rule_for(&process, "w"), "clicked away", "what was answered was written down");
+    let key = std::fs::read_to_string(world.data().join("keys/erase.key")).unwrap();
+    let path = click(&process, "w", &json!({}));
+    assert_eq!(erase(&process, key.trim(), "w"), 200);
+    for _ in 0..2 {
+        assert_eq!(once(process.ports.data, "GET", &path, "").unwrap().status, 302, "the link still works");
+    }
+    assert_eq!(rule_for(&process, "w"), "autumn campaign", "but nothing is counted");
+    process.kill();
+    assert_eq!(rule_for(&launch(&world).start(), "w"), "autumn campaign");
 }

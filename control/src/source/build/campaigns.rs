@@ -1,13 +1,24 @@
 //! Campaigns with their flights, and placements.
 
-use tessera_wire::catalog::{Campaign, CampaignId, CreativeId, Flight, FlightId, Placement};
+use std::ops::RangeInclusive;
+
+use tessera_wire::catalog::{Campaign, CampaignId, CreativeId, Flight, FlightClass, FlightId, Placement};
 use tessera_wire::limits::{CLICK_TARGET_BYTES_MAX, CPM_MAX};
 use tessera_wire::program::{FeatureSubject, Span};
+use toml::Spanned;
 
 use super::Builder;
 use crate::source::problem::{CatalogCode, Problem};
 use crate::source::schema::{Name, RawCampaign, RawFlight, RawPlacement};
 use crate::source::value;
+
+/// Priorities that a flight may have within its class.
+const FLIGHT_PRIORITIES: RangeInclusive<i64> = -1_000..=1_000;
+/// Weights that a flight may have.
+const FLIGHT_WEIGHTS: RangeInclusive<i64> = 1..=10_000;
+
+/// Class, priority and weight of a flight.
+type Standing = (FlightClass, i16, u16);
 
 impl Builder<'_> {
     pub(super) fn add_campaign(&mut self, raw: &RawCampaign, compiled: Option<&rulec::Compiled>) {
@@ -83,13 +94,17 @@ impl Builder<'_> {
     fn add_flights(&mut self, campaign: &RawCampaign) -> Span {
         let raw = self.raw;
         let first = self.catalog.flights.len() as u32;
-        for flight in raw.flight.iter().filter(|flight| flight.campaign.get_ref() == campaign.id.get_ref()) {
-            self.add_flight(flight, campaign);
+        let own = raw.flight.iter().filter(|flight| flight.campaign.get_ref() == campaign.id.get_ref());
+        let mut own: Vec<_> = own.map(|flight| (self.standing(flight), flight)).collect();
+        // The first that can carry an ad does; of equal rank, the first in the file.
+        own.sort_by_key(|((class, priority, _), _)| (*class, -i32::from(*priority)));
+        for (standing, flight) in own {
+            self.add_flight(flight, standing, campaign);
         }
         Span { first, len: self.catalog.flights.len() as u32 - first }
     }
 
-    fn add_flight(&mut self, raw: &RawFlight, campaign: &RawCampaign) {
+    fn add_flight(&mut self, raw: &RawFlight, (class, priority, weight): Standing, campaign: &RawCampaign) {
         let start_ms = self.read(&raw.start, value::instant);
         let end_ms = self.read(&raw.end, value::instant);
         if start_ms >= end_ms {
@@ -102,8 +117,49 @@ impl Builder<'_> {
         let cpm_micros = raw.price.as_ref().map_or(0, |price| self.amount(price, CPM_MAX));
         let budgets = self.add_flight_budgets(raw, campaign, (start_ms, end_ms));
         let (dayparts, clock) = self.add_dayparts(raw, campaign);
-        let flight = Flight { id, start_ms, end_ms, caps, budgets, cpm_micros, dayparts, clock };
+        let flight = Flight {
+            id,
+            start_ms,
+            end_ms,
+            caps,
+            budgets,
+            cpm_micros,
+            dayparts,
+            clock,
+            class,
+            priority,
+            weight,
+        };
         self.catalog.flights.push(flight);
+    }
+
+    fn standing(&mut self, raw: &RawFlight) -> Standing {
+        let class = raw.class.as_ref().map_or(FlightClass::default(), |name| self.class(name));
+        let priority = self.whole(raw.priority.as_ref(), FLIGHT_PRIORITIES, "a priority");
+        let weight = self.whole(raw.weight.as_ref(), FLIGHT_WEIGHTS, "a weight");
+        (class, priority as i16, weight as u16)
+    }
+
+    fn class(&mut self, name: &Name) -> FlightClass {
+        let known = FlightClass::ALL.iter().find(|(_, word)| word == name.get_ref());
+        known.map(|(class, _)| *class).unwrap_or_else(|| {
+            let message = format!("`{}` is no class of flights", name.get_ref());
+            let problem = Problem::catalog(CatalogCode::BadValue, name.span(), message);
+            self.problem(problem.help("the classes are sponsorship, standard, bulk and house"));
+            FlightClass::default()
+        })
+    }
+
+    /// A whole number within its range; 0 when it is not there, or wrong.
+    fn whole(&mut self, raw: Option<&Spanned<i64>>, range: RangeInclusive<i64>, what: &str) -> i64 {
+        let Some(number) = raw else { return 0 };
+        if range.contains(number.get_ref()) {
+            return *number.get_ref();
+        }
+        let message = format!("{} is not {what} of a flight", number.get_ref());
+        let problem = Problem::catalog(CatalogCode::BadValue, number.span(), message);
+        self.problem(problem.help(format!("{what} is from {} to {}", range.start(), range.end())));
+        0
     }
 
     pub(super) fn add_placement(&mut self, raw: &RawPlacement) {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use tessera_rulevm::VerifiedProgram;
 use tessera_wire::catalog::{
-    Budget, BudgetUnit, Campaign, Catalog, ContextField, Creative, FieldKind, Offer, Placement, Template,
-    Text,
+    Budget, BudgetUnit, Campaign, Catalog, ContextField, Creative, FieldKind, Flight, Offer, Placement,
+    Template, Text,
 };
 use tessera_wire::event::BANDIT_PREFIX;
 use tessera_wire::limits::{
@@ -24,19 +24,7 @@ use crate::limits::{ASSETS_PER_TEMPLATE_MAX, EXCLUDING_COMBINATIONS_MAX, EXCLUSI
 pub(super) fn check_catalog(catalog: &Catalog, program: &VerifiedProgram) -> Result<(), LoadError> {
     check_each("placements", &catalog.placements, |placement| check_placement(catalog, placement))?;
     check_each("campaigns", &catalog.campaigns, |campaign| check_campaign(catalog, program, campaign))?;
-    check_each("flights", &catalog.flights, |flight| {
-        rule(text_fits(catalog, flight.id), "its id is outside the text")?;
-        rule(flight.start_ms < flight.end_ms, "it ends before it starts")?;
-        check_caps(catalog, flight.caps)?;
-        rule((0..=CPM_MAX * NUMBER_SCALE).contains(&flight.cpm_micros), "its price is out of range")?;
-        rule(span_fits(flight.budgets, catalog.budgets.len()), "its budgets are outside the list")?;
-        rule(span_fits(flight.dayparts, catalog.dayparts.len()), "its dayparts are outside the list")?;
-        rule(flight.dayparts.len as usize <= DAYPARTS_PER_FLIGHT_MAX, "it has too many dayparts")?;
-        rule(
-            flight.dayparts.len == 0 || is_clock(program, flight.clock),
-            "its clock shows no minute of the week",
-        )
-    })?;
+    check_each("flights", &catalog.flights, |flight| check_flight(catalog, program, flight))?;
     check_each("categories", &catalog.categories, |text| {
         rule(text_fits(catalog, *text), "it is outside the text")
     })?;
@@ -258,6 +246,17 @@ fn check_campaign(catalog: &Catalog, program: &VerifiedProgram, campaign: &Campa
         "the signal of its margin does not exist",
     )?;
     rule(span_fits(campaign.experiments, catalog.experiments.len()), "its experiments are outside the list")
+}
+
+fn check_flight(catalog: &Catalog, program: &VerifiedProgram, flight: &Flight) -> Checked {
+    rule(text_fits(catalog, flight.id), "its id is outside the text")?;
+    rule(flight.start_ms < flight.end_ms, "it ends before it starts")?;
+    check_caps(catalog, flight.caps)?;
+    rule((0..=CPM_MAX * NUMBER_SCALE).contains(&flight.cpm_micros), "its price is out of range")?;
+    rule(span_fits(flight.budgets, catalog.budgets.len()), "its budgets are outside the list")?;
+    rule(span_fits(flight.dayparts, catalog.dayparts.len()), "its dayparts are outside the list")?;
+    rule(flight.dayparts.len as usize <= DAYPARTS_PER_FLIGHT_MAX, "it has too many dayparts")?;
+    rule(flight.dayparts.len == 0 || is_clock(program, flight.clock), "its clock shows no minute of the week")
 }
 
 fn check_template(catalog: &Catalog, template: &Template) -> Checked {

@@ -50,11 +50,13 @@ pub enum Reason {
     KnownChild,
     /// The caller says that the visitor is a child.
     Coppa,
+    /// Nobody looked: the request had waited too long to be decided.
+    Overloaded,
 }
 
 impl Reason {
     /// Every reason, in order.
-    pub const ALL: [Reason; 21] = [
+    pub const ALL: [Reason; 22] = [
         Reason::Granted,
         Reason::NoSignal,
         Reason::UnknownCountry,
@@ -76,6 +78,7 @@ impl Reason {
         Reason::Lmt,
         Reason::KnownChild,
         Reason::Coppa,
+        Reason::Overloaded,
     ];
 
     /// The code in answers and metrics.
@@ -102,6 +105,7 @@ impl Reason {
             Reason::Lmt => "lmt",
             Reason::KnownChild => "known_child",
             Reason::Coppa => "coppa",
+            Reason::Overloaded => "overloaded",
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod experiments;
 pub(crate) mod oracle;
+pub(crate) mod ranking;
 pub(crate) mod terms;
 pub(crate) mod visit;
 pub(crate) mod world;

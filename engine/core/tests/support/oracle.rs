@@ -108,6 +108,8 @@ pub(crate) struct ExpectedAd {
     pub(crate) offer_at_ms: i64,
     pub(crate) rule: Option<u32>,
     pub(crate) priority: i32,
+    /// Among equals.
+    pub(crate) share: f32,
     pub(crate) arm: Arm,
     pub(crate) tier: Tier,
     pub(crate) context: Context,
@@ -216,7 +218,7 @@ impl World {
     }
 
     /// The rules that speak in a placement, best first: number, rule and what it does.
-    fn speaking(&self, visitor: &Visitor, slot: usize) -> Vec<(usize, &Rule, &[Act])> {
+    pub(super) fn speaking(&self, visitor: &Visitor, slot: usize) -> Vec<(usize, &Rule, &[Act])> {
         let competes = |rule: &Rule| rule.placement.is_none_or(|own| own == slot);
         let mut rules: Vec<(usize, &Rule)> =
             self.rules.iter().enumerate().filter(|(_, rule)| competes(rule)).collect();
@@ -261,7 +263,7 @@ impl World {
         if !campaign.is_active || visitor.finds_off(template.campaign, number, creative) {
             return Err(Loss::KillSwitch);
         }
-        let flights = campaign.flights.iter().enumerate();
+        let flights = campaign.ranked().into_iter().map(|number| (number, &campaign.flights[number]));
         let is_running = |flight: &Flight| {
             flight.start_ms <= NOW_MS && NOW_MS < flight.end_ms && visitor.is_in_hours(flight.hours)
         };
@@ -386,7 +388,7 @@ impl World {
         })
     }
 
-    fn may_give(&self, visitor: &Visitor, offer: u32, already: &[ExpectedAd]) -> bool {
+    pub(super) fn may_give(&self, visitor: &Visitor, offer: u32, already: &[ExpectedAd]) -> bool {
         let given = already.iter().filter(|ad| ad.offer == Some(offer)).count();
         !visitor.is_capped(&format!("o{offer}"), &self.offer_caps[offer as usize], given)
     }
@@ -411,7 +413,8 @@ impl World {
                     let wishes = &visitor.wishes;
                     let seed = draw(seed, number as u64);
                     let place = PlaceToFill { slot, request, bandits, seed, key, wishes };
-                    self.fill(visitor, admitted, &place, &mut expected.ads, &mut tags)
+                    let fill = if self.has_ranks() { World::fill_ranked } else { World::fill };
+                    fill(self, visitor, admitted, &place, &mut expected.ads, &mut tags)
                 }
             };
             expected.tags.push(tags);
@@ -492,7 +495,7 @@ impl World {
     }
 
     /// What would be shown for a template or creative that a rule names, or why nothing is.
-    fn stage<'w>(
+    pub(super) fn stage<'w>(
         &self,
         visitor: &Visitor,
         place: &PlaceToFill<'_>,
@@ -525,7 +528,7 @@ impl World {
     }
 
     #[allow(clippy::too_many_arguments, reason = "an oracle is told everything")]
-    fn staged(
+    pub(super) fn staged(
         &self,
         visitor: &Visitor,
         admitted: &Admitted<'_>,
@@ -560,6 +563,7 @@ impl World {
             offer: offer.map(|(offer, ..)| offer),
             rule: Some(number as u32),
             priority: rule.priority,
+            share: 1.0,
             arm: match creative {
                 _ if is_held_out => Arm::Holdout,
                 Some(_) => Arm::Fixed,
@@ -570,7 +574,7 @@ impl World {
         }
     }
 
-    fn house(
+    pub(super) fn house(
         &self,
         visitor: &Visitor,
         place: &PlaceToFill<'_>,
@@ -600,6 +604,7 @@ impl World {
             offer_at_ms: 0,
             rule: None,
             priority: i32::MIN,
+            share: 1.0,
             arm: Arm::House,
             tier: Tier::Default,
             pins: [None; 8],
@@ -611,7 +616,7 @@ impl World {
     }
 
     /// The act itself, or the arm that a bandit chose.
-    fn done(
+    pub(super) fn done(
         &self,
         visitor: &Visitor,
         place: &PlaceToFill<'_>,
@@ -667,26 +672,26 @@ impl World {
 }
 
 /// What a rule shows.
-struct Stage<'w> {
+pub(super) struct Stage<'w> {
     number: usize,
     rule: &'w Rule,
     template: usize,
     creative: Option<usize>,
-    flight: String,
+    pub(super) flight: String,
     assigned: Assigned,
 }
 
-struct PlaceToFill<'a> {
-    slot: usize,
-    request: &'a PlacementRequest<'a>,
+pub(super) struct PlaceToFill<'a> {
+    pub(super) slot: usize,
+    pub(super) request: &'a PlacementRequest<'a>,
     bandits: &'a Bandits<'a>,
-    seed: u64,
+    pub(super) seed: u64,
     /// Whose assignments these are: the visitor's where identifiers may be read, else the request's.
     key: u64,
     wishes: &'a Wishes,
 }
 
-fn note(
+pub(super) fn note(
     (act, choice): (Act, Option<Choice>),
     pins: &mut Vec<(usize, usize, Option<Choice>)>,
     tags: &mut Vec<String>,
@@ -742,7 +747,7 @@ pub(crate) fn propensities(
     shares
 }
 
-fn offered(act: &Act) -> Option<u32> {
+pub(super) fn offered(act: &Act) -> Option<u32> {
     match act {
         Act::Offer(offer) => Some(*offer as u32),
         _ => None,

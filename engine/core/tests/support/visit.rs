@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tessera_engine_core::consent::{ConsentInputs, OwnConsent};
 use tessera_engine_core::signals::{
-    Behaviour, Device, LocalTime, Money, PlacementRequest, RawSignals, Value,
+    Behaviour, Device, LocalTime, Money, PlacementRequest, RawSignals, Value, WeatherHere,
 };
 use tessera_wire::signal::NUMBER_SCALE;
 
@@ -30,6 +30,7 @@ pub(crate) struct Visit {
     pub(crate) device: Option<Device>,
     pub(crate) local_time: Option<LocalTime>,
     pub(crate) language: Option<&'static str>,
+    pub(crate) weather: WeatherHere,
     pub(crate) cart_value: Option<Money<'static>>,
     pub(crate) count: Option<i64>,
     pub(crate) texts: Vec<Cow<'static, str>>,
@@ -60,6 +61,10 @@ impl Visit {
                 ],
             ),
             language: dice.maybe(80, &["ro", "de", "xx"]),
+            weather: WeatherHere {
+                condition: dice.maybe(60, &[0, 4, 5, 6, 7, 255]),
+                temperature: dice.maybe(60, &[-5 * NUMBER_SCALE, 0, 4_500_000, 30 * NUMBER_SCALE, i64::MIN]),
+            },
             cart_value: cart(&mut dice),
             count: dice.maybe(50, &[0, 3, i64::MAX, i64::MIN]),
             texts: (0..dice.below(5)).map(|_| Cow::Borrowed(dice.pick(&TEXTS))).collect(),
@@ -79,6 +84,7 @@ impl Visit {
             local_time: self.local_time,
             device: self.device,
             language: self.language,
+            weather: self.weather,
             page_origin: Some("https://fernweh.example"),
             page_path: Some("/shoes"),
             page_categories: &self.texts,

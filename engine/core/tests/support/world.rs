@@ -121,6 +121,31 @@ pub(crate) struct Flight {
     pub(crate) euros: i64,
     /// Hours of a Friday, and whose.
     pub(crate) hours: Option<(u64, u64, &'static str)>,
+    /// Class from 0 (sponsorship) to 3 (house), priority and weight.
+    pub(crate) standing: Option<(usize, i64, u32)>,
+}
+
+/// What flights' standings are called.
+const CLASSES: [&str; 4] = ["sponsorship", "standard", "bulk", "house"];
+
+impl Flight {
+    /// The class, and the priority turned round: less is better.
+    pub(crate) fn rank(&self) -> (usize, i64) {
+        self.standing.map_or((1, 0), |(class, priority, _)| (class, -priority))
+    }
+
+    pub(crate) fn weight(&self) -> u32 {
+        self.standing.map_or(0, |(_, _, weight)| weight)
+    }
+}
+
+impl Campaign {
+    /// Numbers of its flights, the best rank first.
+    pub(crate) fn ranked(&self) -> Vec<usize> {
+        let mut numbers: Vec<usize> = (0..self.flights.len()).collect();
+        numbers.sort_by_key(|number| (self.flights[*number].rank(), *number));
+        numbers
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -234,8 +259,29 @@ impl World {
         if seed.is_multiple_of(2) {
             world.lift_limits();
         }
+        if seed % 3 == 1 {
+            world.give_standings(&mut dice);
+        }
         world.rules = (0..2 + dice.below(8)).map(|_| world.rule(&mut dice)).collect();
         world
+    }
+
+    /// Gives flights classes, priorities and weights.
+    fn give_standings(&mut self, dice: &mut Dice) {
+        for flight in self.campaigns.iter_mut().flat_map(|campaign| &mut campaign.flights) {
+            let standing = (
+                dice.pick(&[0, 1, 1, 1, 2, 3]),
+                dice.pick(&[0, 0, 0, 7, -7]),
+                dice.pick(&[0, 1, 1, 3, 10_000]),
+            );
+            flight.standing = dice.maybe(80, &[standing]);
+        }
+    }
+
+    /// Is any flight of any campaign more, or less, than others?
+    pub(crate) fn has_ranks(&self) -> bool {
+        let mut flights = self.campaigns.iter().flat_map(|campaign| &campaign.flights);
+        flights.any(|flight| flight.rank() != (1, 0) || flight.weight() > 0)
     }
 
     /// Takes caps, budgets and goals away: only then can many ads be shown at once.
@@ -253,9 +299,9 @@ impl World {
     pub(crate) fn budgets(&self) -> Vec<String> {
         let campaigns = self.campaigns.iter().enumerate();
         let of = |(number, campaign): (usize, &Campaign)| {
-            let flights = campaign.flights.iter().enumerate();
+            let flights = campaign.ranked().into_iter();
             let mut ids: Vec<String> = flights
-                .flat_map(|(flight, spec)| spec.limits.ids(&format!("flight/f{number}-{flight}")))
+                .flat_map(|flight| campaign.flights[flight].limits.ids(&format!("flight/f{number}-{flight}")))
                 .collect();
             ids.extend(campaign.limits.ids(&format!("campaign/c{number}")));
             ids
@@ -411,6 +457,7 @@ fn campaign(dice: &mut Dice, number: usize, templates: &[Template], creatives: &
         limits: limits(dice),
         euros: 1 + dice.below(3) as i64,
         hours: hours(dice),
+        standing: None,
     });
     let flights = flights.collect();
     let own: Vec<usize> =
@@ -633,6 +680,12 @@ fn write_campaign(out: &mut String, number: usize, campaign: &Campaign) {
             flight.euros,
             hours_text(flight)
         );
+        if let Some((class, priority, weight)) = flight.standing {
+            let _ = writeln!(out, "class = \"{}\"\npriority = {priority}", CLASSES[class]);
+            if weight > 0 {
+                let _ = writeln!(out, "weight = {weight}");
+            }
+        }
     }
 }
 

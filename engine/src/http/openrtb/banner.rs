@@ -8,7 +8,7 @@ use tessera_wire::catalog::{Asset, AssetKind, Catalog};
 /// Appends the markup of a banner of this size, 0 for any.
 pub(super) fn write(
     catalog: &Catalog,
-    chosen: &[(&str, &Asset)],
+    chosen: &[(&str, Asset)],
     (width, height): (u32, u32),
     click: &str,
     out: &mut String,
@@ -79,7 +79,7 @@ mod tests {
             let asset = |kind| Asset { id: none, kind, content: whole(&text), alt: whole(&text), translations };
             let (image, words) = (asset(AssetKind::Image), asset(AssetKind::Text));
             let mut out = String::new();
-            write(&catalog, &[("image", &image), ("headline", &words)], (300, 250), &click, &mut out);
+            write(&catalog, &[("image", image), ("headline", words)], (300, 250), &click, &mut out);
             // Taken apart at the signs that markup is made of, the pieces are those of an empty ad.
             let pieces: Vec<&str> = out.split('"').collect();
             prop_assert_eq!(pieces.len(), 19);

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use tessera_engine_core::decide::Ad;
 use tessera_wire::catalog::{Asset, AssetKind, Campaign, Catalog, Template};
 
-use super::super::answer::chosen_assets;
+use super::super::answer::{chosen_assets, language_of};
 use super::native::{Layout, Material};
 use super::request::{BidRequest, Deal, Format, Imp};
 use crate::bidding::{CampaignTerms, MICROS, Terms};
@@ -37,7 +37,8 @@ pub(super) struct Sale<'a> {
     pub(super) template: &'a Template,
     pub(super) campaign: &'a Campaign,
     pub(super) campaign_terms: &'a CampaignTerms,
-    pub(super) chosen: SmallVec<[(&'a str, &'a Asset); 8]>,
+    /// Slots and what stands in them, in the ad's language.
+    pub(super) chosen: SmallVec<[(&'a str, Asset); 8]>,
     pub(super) size: (u32, u32),
     /// Host of the landing page.
     pub(super) host: &'a str,
@@ -112,14 +113,13 @@ impl<'a> Conditions<'a> {
     }
 
     /// Checks one ad against one impression.
-    pub(super) fn sale(&self, lot: &Lot<'a>, ad: &'a Ad) -> Result<Sale<'a>, NoBid> {
+    pub(super) fn sale(&self, lot: &Lot<'a>, ad: &'a Ad, languages: &[&str]) -> Result<Sale<'a>, NoBid> {
         let template = &self.catalog.templates[ad.template.index()];
         let campaign = &self.catalog.campaigns[template.campaign.index()];
         let terms = self.terms.campaign(self.catalog.str(campaign.id));
         let host = host_of(self.catalog.str(campaign.landing_url));
         self.check_content(terms, host, lot)?;
-        let chosen: SmallVec<[(&str, &Asset); 8]> =
-            chosen_assets(self.catalog, template, ad.combination).collect();
+        let chosen = self.worded(template, ad, languages);
         self.check_addresses(lot, &chosen, campaign)?;
         let price_micros = self.price(ad, terms)?;
         let deal = self.check_price(lot, terms, host, price_micros)?;
@@ -130,6 +130,16 @@ impl<'a> Conditions<'a> {
             Some(layout) if !layout.is_filled_by(&self.material(&sale)) => Err(NoBid::Asset),
             _ => Ok(sale),
         }
+    }
+
+    /// The ad's assets as they read in its language.
+    fn worded(&self, template: &'a Template, ad: &Ad, languages: &[&str]) -> SmallVec<[(&'a str, Asset); 8]> {
+        let language = language_of(self.catalog, ad, languages);
+        let worded = |(slot, asset): (&'a str, &Asset)| {
+            let wording = language.wording(self.catalog, asset);
+            (slot, Asset { content: wording.content, alt: wording.alt, ..*asset })
+        };
+        chosen_assets(self.catalog, template, ad.combination).map(worded).collect()
     }
 
     /// What a thousand impressions cost: the price of the flight that carries the ad, else that of the terms.
@@ -189,7 +199,7 @@ impl<'a> Conditions<'a> {
     fn check_addresses(
         &self,
         lot: &Lot<'_>,
-        chosen: &[(&str, &Asset)],
+        chosen: &[(&str, Asset)],
         campaign: &Campaign,
     ) -> Result<(), NoBid> {
         let is_secure = lot.imp.secure.is_set();

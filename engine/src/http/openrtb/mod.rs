@@ -26,11 +26,12 @@ use tessera_engine_core::limits::{ADS_PER_DECISION_MAX, ADS_PER_PLACEMENT_MAX};
 
 use self::fit::{Conditions, Lot};
 use self::request::BidRequest;
-use self::write::Writer;
+use self::write::{Offered, Writer};
 use super::context::{Arrival, Caller, Memory, Responder, Worker};
-use super::decide::{Decided, Shown, Sold, Summary};
+use super::decided::{Decided, Shown, Sold, Summary};
 use super::problem::Problem;
 use super::request::{FormatBody, PlacementBody};
+use crate::admission::Waited;
 use crate::counters::NoBid;
 use crate::limits::IMPRESSIONS_PER_DECISION;
 use crate::snapshot_cell::Live;
@@ -80,10 +81,10 @@ impl Responder {
         }
         shard.auction(outcome.bids, outcome.is_test);
         outcome.losses.iter().for_each(|reason| shard.no_bid(*reason));
-        if let Some(Summary { tier, mode, .. }) = outcome.best {
+        if let Some(Summary { counted, .. }) = &outcome.best {
             let micros = started.elapsed().as_micros() as u64;
             let ads = if outcome.is_test { 0 } else { outcome.bids };
-            shard.decision(tier, mode, ads, outcome.losses.len(), micros);
+            shard.decision(counted, ads, micros);
         }
         if outcome.bids > 0 {
             return Ok(Bid::Response);
@@ -120,7 +121,7 @@ impl Responder {
             catalog: live.bundle().catalog(),
             is_our_url_secure: self.public_url.starts_with("https://"),
         };
-        let currency = match conditions.checked() {
+        let currency = match conditions.checked(arrival.waited) {
             Ok(currency) => currency,
             Err(reason) => return Ok(outcome.all_lost(&request, reason)),
         };
@@ -137,7 +138,11 @@ impl Responder {
         for (number, lots) in lots.chunks(IMPRESSIONS_PER_DECISION).enumerate() {
             let summary =
                 self.bid_on_lots(live, &arrival, (number, lots), memory, &mut writer, &mut outcome, emit)?;
-            outcome.best = outcome.best.take().filter(|best| best.tier <= summary.tier).or(Some(summary));
+            outcome.best = outcome
+                .best
+                .take()
+                .filter(|best| best.counted.tier <= summary.counted.tier)
+                .or(Some(summary));
         }
         writer.finish();
         Ok(outcome)
@@ -196,10 +201,10 @@ fn sell<'d>(
     let mut reason = NoBid::NoFill;
     for (place, at) in ads.enumerate() {
         let number = (first + at) as u16;
-        match writer.conditions.sale(lot, &decided.answer.decision.ads[at]) {
+        match writer.conditions.sale(lot, &decided.answer.decision.ads[at], decided.answer.languages) {
             Ok(sale) => {
                 let shown = decided.shown(at, number);
-                writer.bid(lot, &sale, &shown, live);
+                writer.bid(lot, &sale, &Offered { answer: &decided.answer, shown: &shown, live });
                 return Ok((at, (!writer.is_test()).then_some(shown)));
             }
             // The ad that was wanted most says why.
@@ -212,8 +217,9 @@ fn sell<'d>(
 
 impl Conditions<'_> {
     /// What holds for the whole request: time, seat, currency.
-    fn checked(&self) -> Result<&str, NoBid> {
-        if self.request.tmax.is_some_and(|tmax| tmax <= self.terms.tmax_margin_ms) {
+    fn checked(&self, waited: Waited) -> Result<&str, NoBid> {
+        let ours = |tmax: u32| tmax.saturating_sub(self.terms.tmax_margin_ms);
+        if self.request.tmax.is_some_and(|tmax| ours(tmax) == 0 || waited.is_beyond(ours(tmax).into())) {
             return Err(NoBid::Time);
         }
         self.check_seat()?;

@@ -91,7 +91,7 @@ const DATA_SLOTS: [&[&str]; 13] = [
 /// What can fill a layout: an ad's chosen assets by slot, and who advertises.
 pub(super) struct Material<'a> {
     pub(super) catalog: &'a Catalog,
-    pub(super) chosen: &'a [(&'a str, &'a Asset)],
+    pub(super) chosen: &'a [(&'a str, Asset)],
     pub(super) advertiser: &'a str,
     pub(super) domain: &'a str,
 }
@@ -211,7 +211,7 @@ impl<'a> Material<'a> {
     }
 
     fn content(&self, slots: &[&str], kind: AssetKind) -> Option<&'a str> {
-        let fits = |(slot, asset): &&(&str, &Asset)| slots.contains(slot) && asset.kind == kind;
+        let fits = |(slot, asset): &&(&str, Asset)| slots.contains(slot) && asset.kind == kind;
         let (_, asset) = self.chosen.iter().find(fits)?;
         Some(self.catalog.str(asset.content))
     }

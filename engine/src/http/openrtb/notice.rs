@@ -6,28 +6,21 @@
 //!
 //! An exchange puts the price into `price`, sometimes encrypted, sometimes `AUDIT`: what is not a number is no price.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Response, StatusCode};
 use smallvec::SmallVec;
 use tessera_wire::event::{Event, Remembered, Touch};
-use tessera_wire::token::{Token, TokenBuffer};
+use tessera_wire::token::TokenBuffer;
 
 use super::super::context::Responder;
-use super::super::decide::Shown;
+use super::super::decided::Shown;
 use super::super::problem::Problem;
 use super::super::touch::{currency, query_values};
 use crate::bidding::MICROS;
 use crate::counters::{Notice, Refusal};
 use crate::snapshot_cell::Live;
-use crate::user_store::{Change, CountKey, record};
-
-/// Bytes of a subject key.
-const SUBJECT_BYTES: usize = 16;
-/// Bytes of a count key.
-const KEY_BYTES: usize = 4;
+use crate::user_store::CountKey;
 
 /// A kind of notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,21 +108,9 @@ impl Responder {
             value_micros,
             currency,
         };
-        let remembered = self.counted(&token, counted, now_ms);
+        let remembered = self.unpack(counted, (token.decision_id, token.ad), now_ms);
         let events = std::iter::once(Event::Touch(touch)).chain(remembered.clone().map(Event::Remembered));
         Ok(Noticed { events: events.collect(), remembered })
-    }
-
-    /// What a billed impression adds to the counts of its visitor.
-    fn counted(&self, token: &Token<'_>, text: &str, now_ms: i64) -> Option<Remembered> {
-        let mut bytes: SmallVec<[u8; 64]> = SmallVec::from_vec(URL_SAFE_NO_PAD.decode(text).ok()?);
-        self.keys.mask(token.decision_id, token.ad, &mut bytes);
-        let (subject, keys) = bytes.split_at_checked(SUBJECT_BYTES)?;
-        let subject = u128::from_le_bytes(subject.try_into().ok()?);
-        let keys: SmallVec<[CountKey; 8]> =
-            keys.as_chunks::<KEY_BYTES>().0.iter().map(|key| CountKey(u32::from_le_bytes(*key))).collect();
-        let is_counted = subject != 0 && !keys.is_empty() && !self.users.is_suppressed(subject);
-        is_counted.then(|| record(subject, Change::Other, &keys, now_ms))
     }
 }
 
@@ -138,15 +119,10 @@ pub(super) fn counted_text(responder: &Responder, live: &Live, shown: &Shown<'_>
     if shown.counted_subject == 0 || !live.plan().counts_impressions() {
         return String::new();
     }
-    let mut bytes: SmallVec<[u8; 64]> = SmallVec::from_slice(&shown.counted_subject.to_le_bytes());
-    live.plan().impression_keys(live.bundle().catalog(), shown.ad, |key| {
-        bytes.extend_from_slice(&key.0.to_le_bytes());
-    });
-    if bytes.len() == SUBJECT_BYTES {
-        return String::new();
-    }
-    responder.keys.mask(shown.served.decision_id, shown.served.ad, &mut bytes);
-    URL_SAFE_NO_PAD.encode(&bytes)
+    let mut keys: SmallVec<[CountKey; 8]> = SmallVec::new();
+    live.plan().impression_keys(live.bundle().catalog(), shown.ad, |key| keys.push(key));
+    let of = (shown.served.decision_id, shown.served.ad);
+    responder.pack(shown.counted_subject, &keys, of).unwrap_or_default()
 }
 
 /// Price of this one impression and its currency, from the price of a thousand; zeros when the exchange does not say.

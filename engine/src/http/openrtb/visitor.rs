@@ -22,6 +22,8 @@ const NO_IDENTIFIER: &str = "00000000-0000-0000-0000-000000000000";
 pub(super) fn body_of<'a>(request: &BidRequest<'a>, request_id: String) -> DecideBody<'a> {
     let site = request.site.as_ref().or(request.app.as_ref());
     DecideBody {
+        // Whether it is too late to bid was asked before.
+        tmax_ms: None,
         request_id: Some(Str(Cow::Owned(request_id))),
         placements: Vec::new(),
         user: user_of(request),

@@ -1,13 +1,18 @@
 //! The bid response, bid by bid.
 
 use hyper::body::Bytes;
+use tessera_wire::catalog::ContentKind;
 use tessera_wire::event::TouchKind;
 use tessera_wire::token::{Token, sign_into};
 
-use super::super::answer::append_hex;
+use super::super::ad_urls::AdUrls;
+use super::super::answer::{Answer, append_hex, language_of};
+use super::super::contents::Contents;
 use super::super::context::Responder;
-use super::super::decide::Shown;
+use super::super::counted::Clicks;
+use super::super::decided::Shown;
 use super::super::json::Json;
+use super::super::touch::UNCOUNTED;
 use super::banner;
 use super::fit::{Conditions, Lot, Sale, domains};
 use super::native::Links;
@@ -20,6 +25,14 @@ use crate::snapshot_cell::Live;
 const EXPIRES_SECS_MAX: u32 = 3_600;
 const MTYPE_BANNER: u8 = 1;
 const MTYPE_NATIVE: u8 = 4;
+
+/// An ad as it is offered for sale.
+#[derive(Clone, Copy)]
+pub(super) struct Offered<'a> {
+    pub(super) answer: &'a Answer<'a>,
+    pub(super) shown: &'a Shown<'a>,
+    pub(super) live: &'a Live,
+}
 
 /// Writes a response; what surrounds the bids is written with the first of them.
 pub(super) struct Writer<'w, 'a, 'o> {
@@ -75,7 +88,8 @@ impl<'w, 'a, 'o> Writer<'w, 'a, 'o> {
     }
 
     /// Writes one bid.
-    pub(super) fn bid(&mut self, lot: &Lot<'_>, sale: &Sale<'_>, shown: &Shown<'_>, live: &Live) {
+    pub(super) fn bid(&mut self, lot: &Lot<'_>, sale: &Sale<'_>, offered: &Offered<'_>) {
+        let Offered { shown, live, .. } = *offered;
         if !self.has_bids {
             self.begin();
         }
@@ -99,7 +113,7 @@ impl<'w, 'a, 'o> Writer<'w, 'a, 'o> {
         if !self.is_test() {
             self.notices(shown, live);
         }
-        self.markup(lot, sale, number);
+        self.markup(lot, sale, offered);
         self.json.close(b'}');
     }
 
@@ -175,17 +189,28 @@ impl<'w, 'a, 'o> Writer<'w, 'a, 'o> {
     }
 
     /// A test's link goes straight to the page, so that nothing is counted.
-    fn markup(&mut self, lot: &Lot<'_>, sale: &Sale<'_>, ad: u16) {
+    fn markup(&mut self, lot: &Lot<'_>, sale: &Sale<'_>, offered: &Offered<'_>) {
+        let Offered { shown, live, .. } = *offered;
+        let ad = shown.served.ad;
         let catalog = self.conditions.catalog;
         let landing = catalog.str(sale.campaign.landing_url);
         let public_url = &self.responder.public_url;
         let click = match self.is_test() {
             true => landing.to_owned(),
-            false => format!("{public_url}/c/{}", self.token(TouchKind::Click, ad, landing)),
+            false => {
+                let clicks = Clicks { plan: live.plan(), subject: shown.counted_subject };
+                let of = (self.decision_id, ad);
+                let counted = clicks.target(self.responder, (catalog, shown.ad), of, landing);
+                let target = counted.as_deref().unwrap_or(landing);
+                format!("{public_url}/c/{}", self.token(TouchKind::Click, ad, target))
+            }
         };
         let mut markup = String::with_capacity(1_024);
         match &lot.layout {
-            None => banner::write(catalog, &sale.chosen, sale.size, &click, &mut markup),
+            None => match self.rendered(sale, offered, &click) {
+                Some(rendered) => markup = rendered,
+                None => banner::write(catalog, &sale.chosen, sale.size, &click, &mut markup),
+            },
             Some(layout) => {
                 let viewable = (!self.is_test())
                     .then(|| format!("{public_url}/e/{}", self.token(TouchKind::Viewable, ad, "")));
@@ -196,6 +221,29 @@ impl<'w, 'a, 'o> Writer<'w, 'a, 'o> {
             }
         }
         self.json.field("adm", &markup);
+    }
+
+    /// What the template itself is rendered to, if it has a piece of a page.
+    fn rendered(&self, sale: &Sale<'_>, offered: &Offered<'_>, click: &str) -> Option<String> {
+        let (catalog, answer) = (self.conditions.catalog, offered.answer);
+        let contents = catalog.contents_of(sale.template);
+        let place = contents.iter().position(|content| content.kind == ContentKind::Html)?;
+        let number = offered.shown.served.ad;
+        let language = language_of(catalog, sale.ad, answer.languages);
+        let address = |kind, target| match self.is_test() {
+            true => String::new(),
+            false => format!("{}/e/{}", self.responder.public_url, self.token(kind, number, target)),
+        };
+        // The impression is the billing notice: a template's own pixel answers, and counts nothing.
+        let impression = address(TouchKind::Impression, UNCOUNTED);
+        let viewable = address(TouchKind::Viewable, "");
+        let mut buffer = Vec::with_capacity(1_024);
+        let urls = &AdUrls::given([&impression, &viewable, click, ""], &mut buffer);
+        let contents = Contents { answer, ad: sale.ad, template: sale.template, language, urls, number };
+        let mut out = Vec::with_capacity(1_024);
+        let content = sale.template.contents.first as usize + place;
+        offered.live.bundle().renderings().render(content, &contents, &mut out);
+        String::from_utf8(out).ok()
     }
 }
 

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tessera_wire::event::{Event, Served, TouchKind};
+use tessera_wire::token::{Token, sign_into};
 
 use super::super::context::{Arrival, Caller, Memory};
 use super::super::openrtb::notice::Kind;
@@ -14,6 +15,7 @@ use super::super::problem::Problem;
 use super::golden::{case_files, difference};
 use super::{NOW_MS, Shop};
 use crate::access::Scopes;
+use crate::admission::Waited;
 use crate::bidding::Terms;
 use crate::counters::NoBid;
 
@@ -45,11 +47,18 @@ fn shop() -> Shop {
 fn ask(shop: &Shop, bytes: &[u8], caller: Caller) -> Result<Answered, Problem> {
     let headers = HeaderMap::new();
     let peer = "203.0.113.9".parse().unwrap();
-    let arrival =
-        Arrival { caller, scopes: Scopes::OPEN, peer, headers: &headers, now_ms: NOW_MS, random: 7 };
+    let arrival = Arrival {
+        caller,
+        scopes: Scopes::OPEN,
+        peer,
+        headers: &headers,
+        now_ms: NOW_MS,
+        waited: Waited::default(),
+        random: 7,
+    };
     let (mut out, mut served) = (Vec::new(), Vec::new());
     let memory = &mut Memory::new(&shop.unlearned);
-    let mut emit = |shown: super::super::decide::Shown<'_>| served.push(shown.served);
+    let mut emit = |shown: super::super::decided::Shown<'_>| served.push(shown.served);
     let outcome = shop.responder.bid_on(&shop.unlearned, &arrival, bytes, memory, &mut out, &mut emit)?;
     assert_eq!(outcome.bids > 0, !out.is_empty(), "a response is written exactly when there is a bid");
     let response = (!out.is_empty()).then(|| serde_json::from_slice(&out).unwrap());
@@ -338,6 +347,7 @@ fn the_catalogs_price_goes_before_the_terms() {
         peer,
         headers: &headers,
         now_ms: NOW_MS,
+        waited: Waited::default(),
         random: 7,
     };
     let price = |cpm_micros, currency| {
@@ -355,4 +365,36 @@ fn the_catalogs_price_goes_before_the_terms() {
     assert_eq!(price(3_300_000, "USD"), Some(3.0), "by the rate of the terms");
     assert_eq!(price(0, "EUR"), Some(2.5), "the terms' own");
     assert_eq!(price(3_300_000, "GBP"), None, "a currency without a rate");
+}
+
+#[test]
+fn a_banner_is_the_templates_own_page_in_the_visitors_language() {
+    let shop = shop();
+    let markup = |language: &str| {
+        let request = hero("").replace(r#""ua":"#, &format!(r#""language":"{language}","ua":"#));
+        bid_of(&ask(&shop, request.as_bytes(), Caller::Trusted).unwrap())["adm"].as_str().unwrap().to_owned()
+    };
+    let (english, german) = (markup("en"), markup("de"));
+    assert!(english.contains(r#"data-campaign="autumn""#) && english.contains(r#"lang="en""#), "{english}");
+    assert!(german.contains(r#"lang="de""#), "{german}");
+    assert!(english.contains("https://ads.fernweh.example/c/"), "{english}");
+    let text = |markup: &str| {
+        markup.split("<strong>").nth(1).and_then(|rest| rest.split("</strong>").next()).unwrap().to_owned()
+    };
+    assert_ne!(text(&english), text(&german));
+}
+
+#[test]
+fn the_pixel_of_a_template_in_an_auction_counts_nothing() {
+    let shop = shop();
+    let address = |kind, target| {
+        let token = Token { kind, expires_at_secs: u32::MAX, decision_id: 7, ad: 0, target };
+        let mut text = Vec::new();
+        sign_into(&shop.responder.keys.token, &token, &mut text);
+        shop.responder.touch(std::str::from_utf8(&text).unwrap(), "", &HeaderMap::new(), NOW_MS)
+    };
+    assert!(address(TouchKind::Impression, "-").unwrap().event.is_none());
+    assert!(address(TouchKind::Impression, "").unwrap().event.is_some());
+    assert!(address(TouchKind::Viewable, "-").is_err());
+    assert!(address(TouchKind::Impression, "b").is_err(), "a notice is for its own address");
 }

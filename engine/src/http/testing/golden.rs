@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
+use tessera_wire::weather::{Weather, WeatherCell};
 
 use super::super::context::Memory;
 use super::{NOW_MS, Request, Shop};
+use crate::enrich::weather::WeatherTable;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +20,8 @@ struct Case {
     #[serde(default)]
     headers: Vec<(String, String)>,
     now: Option<String>,
+    #[serde(default)]
+    weather: Vec<WeatherCell>,
     #[serde(default)]
     seed: u64,
     #[serde(default)]
@@ -47,6 +51,8 @@ impl Case {
     /// The answer, or the problem in its place.
     fn answer(&self, shop: &Shop) -> Value {
         let snapshot = if self.learned { &shop.learned } else { &shop.unlearned };
+        let weather = WeatherTable::new(&Weather { cells: self.weather.clone() });
+        shop.responder.weather.install(weather.unwrap_or_else(|error| panic!("{}: {error}", self.name)));
         match shop.answer(snapshot, &self.request(), &mut Memory::new(snapshot)) {
             Ok(outcome) => serde_json::from_slice(&outcome.answer).unwrap(),
             Err(problem) => serde_json::json!({
@@ -153,6 +159,7 @@ fn what_is_only_asked_is_answered_like_a_decision_and_leaves_no_trace() {
                 ip: "198.18.4.10".into(),
                 headers: vec![("authorization".into(), "Bearer explain-key".into())],
                 now: None,
+                weather: Vec::new(),
                 seed,
                 learned: seed.is_multiple_of(2),
                 expect: Value::Null,

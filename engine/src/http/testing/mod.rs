@@ -5,7 +5,9 @@
 
 mod auctions;
 mod contents;
+mod decisions;
 mod golden;
+mod late;
 mod offers;
 mod preview;
 mod properties;
@@ -25,6 +27,8 @@ use tessera_wire::token::TokenKey;
 use super::context::{Arrival, Caller, Memory, Responder};
 use super::problem::Problem;
 use crate::access::Access;
+use crate::admission::Waited;
+use crate::decision_log::DecisionLog;
 use crate::enrich::client_addr::{ClientAddrPolicy, HeaderChoice};
 use crate::enrich::device::DeviceClassifier;
 use crate::enrich::geo::GeoDb;
@@ -78,6 +82,7 @@ impl Shop {
             users: Arc::clone(&users),
             geography: Arc::new(geography),
             zones: Arc::default(),
+            weather: Arc::default(),
             devices: DeviceClassifier::new().unwrap(),
             client_addresses: ClientAddrPolicy {
                 trusted: vec!["10.0.0.0/8".parse().unwrap()],
@@ -87,6 +92,7 @@ impl Shop {
             keys: keys.clone(),
             public_url: "https://ads.fernweh.example".into(),
             token_ttl_secs: 86_400,
+            decisions: Arc::new(DecisionLog::new(1 << 20)),
             terms: Arc::default(),
             access: Access::open(&keys).shared(),
             origins: Origins::Any,
@@ -107,6 +113,7 @@ impl Shop {
             peer: request.peer,
             headers: &request.headers,
             now_ms: request.now_ms,
+            waited: Waited::default(),
             random: request.random,
         };
         let (mut answer, mut served) = (Vec::new(), Vec::new());

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::support::NOW_MS;
 use super::{Arrival, Caller, Memory, Shop};
+use crate::admission::Waited;
 
 /// Everything is allowed.
 const GRANTED: &str = r#""consent":{"purposes":{"storage":true,"ads_profile":true,"ads_personalization":true,
@@ -18,12 +19,13 @@ fn ask(shop: &Shop, body: &str, at_ms: i64, memory: &mut Memory) -> Value {
         peer: "198.18.1.10".parse().unwrap(),
         headers: &headers,
         now_ms: NOW_MS + at_ms,
+        waited: Waited::default(),
         random: 7,
         caller: Caller::Visitor,
         scopes: shop.responder.scopes(&headers, ""),
     };
     let (live, mut answer) = (&shop.unlearned, Vec::new());
-    let emit = &mut |shown: super::super::decide::Shown<'_>| {
+    let emit = &mut |shown: super::super::decided::Shown<'_>| {
         shop.responder.count_impression(live, &shown);
     };
     shop.responder
