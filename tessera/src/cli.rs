@@ -69,6 +69,8 @@ enum Command {
     Preview(PreviewArgs),
     /// Let the product play visitors of known taste, beside other ways of choosing, and report what each reaches
     Simulate(Box<commands::simulate::SimulateArgs>),
+    /// Estimate from a journal what a bundle would have earned with a posterior table
+    Evaluate(commands::evaluate::EvaluateArgs),
     /// Make a key pair that signs bundles
     Keygen {
         /// The file to write the secret key to
@@ -241,8 +243,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Rules { arguments } = cli.command {
         return Ok(commands::rules::run(arguments));
     }
-    if let Command::Simulate(arguments) = &cli.command {
-        return commands::simulate::run(arguments);
+    match &cli.command {
+        Command::Simulate(arguments) => return commands::simulate::run(arguments),
+        Command::Evaluate(arguments) => return commands::evaluate::run(arguments),
+        _ => {}
     }
     let resolved = cli.settings.resolve()?;
     match cli.command {

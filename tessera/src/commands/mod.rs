@@ -2,6 +2,7 @@
 
 pub(crate) mod analytics;
 pub(crate) mod build;
+pub(crate) mod evaluate;
 pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod preview;
