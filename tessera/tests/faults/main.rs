@@ -27,4 +27,5 @@ mod overload;
 mod rude_clients;
 mod segment;
 mod start;
+mod store;
 mod visitors;

@@ -17,7 +17,7 @@ pub struct Printed {
 }
 
 /// All of them.
-pub const PRINTED: [Printed; 4] = [
+pub const PRINTED: [Printed; 5] = [
     Printed {
         name: "whole",
         title: "Whole decisions in process",
@@ -35,6 +35,12 @@ pub const PRINTED: [Printed; 4] = [
         name: "bundle",
         title: "A large bundle goes live",
         about: "What an engine's watcher does with a new bundle, and what a thread that decides without pause feels of it.",
+    },
+    Printed {
+        name: "events",
+        title: "From events to facts",
+        about: "Appending events to the journal, and reading them from there into sums and Parquet files. Three in four served\n\
+            ads are rendered, half are seen, one in fifty is clicked; decisions and subjects are random numbers.",
     },
     Printed {
         name: "visitors",
