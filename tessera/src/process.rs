@@ -217,6 +217,7 @@ pub(crate) fn writer_config(config: &Config) -> WriterConfig {
     let mut settings = WriterConfig::new(config.journal_dir(), config.store_path(), config.posterior_path());
     settings.sources.extend(config.other_journals.iter().cloned().map(SourceConfig::Journal));
     settings.retention = config.retention;
+    settings.part_interval_ms = config.part_interval.as_millis() as i64;
     settings.publish_interval_ms = config.publish_interval.as_millis() as i64;
     settings.fold =
         FoldConfig { attribution_window_ms: config.attribution_window.as_millis() as i64, ..settings.fold };

@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub attribution_window: Duration,
     /// Time in which learned statistics lose half their weight.
     pub half_life: Option<Duration>,
+    /// How long facts wait at most before they become a file.
+    pub part_interval: Duration,
     /// How long facts and sums are kept.
     pub retention: Retention,
     /// Journals of other engines.
@@ -115,6 +117,7 @@ impl Config {
                 Some(_) => Some(read(resolved, "analytics.half_life", duration)?),
                 None => None,
             },
+            part_interval: read(resolved, "analytics.part_interval", duration)?,
             retention: Retention {
                 facts_ms: read(resolved, "analytics.facts_days", days)?,
                 rollups_ms: read(resolved, "analytics.rollups_days", days)?,

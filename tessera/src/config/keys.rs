@@ -26,7 +26,7 @@ const fn key(
 }
 
 /// All settings, by section.
-pub(crate) const KEYS: [Key; 36] = [
+pub(crate) const KEYS: [Key; 37] = [
     key(
         "paths.data_dir",
         "./tessera-data",
@@ -171,6 +171,7 @@ pub(crate) const KEYS: [Key; 36] = [
         None,
         "time in which learned statistics lose half their weight; empty: never",
     ),
+    key("analytics.part_interval", "5m", None, "how long facts wait at most before they become a file"),
     key("analytics.facts_days", "90", None, "days after which facts are deleted; 0 keeps them"),
     key("analytics.rollups_days", "730", None, "days after which sums are deleted; 0 keeps them"),
     key(

@@ -24,7 +24,7 @@ const ACKNOWLEDGED_SPREAD: u64 = 1_500;
 
 /// What clients know.
 #[derive(Default)]
-struct Notes {
+pub struct Notes {
     /// Where to report touches, by kind.
     urls: HashMap<TouchKey, String>,
     sent: HashSet<TouchKey>,
@@ -85,7 +85,7 @@ fn a_process_told_to_stop_has_written_every_ad_it_answered_with() {
 }
 
 /// Lets clients visit until `target` events are acknowledged, then ends the process under them.
-fn visit_until(target: usize, name: &str, address: SocketAddr, end: impl FnOnce()) -> Notes {
+pub fn visit_until(target: usize, name: &str, address: SocketAddr, end: impl FnOnce()) -> Notes {
     let acknowledged = AtomicUsize::new(0);
     let mut notes = Notes::default();
     std::thread::scope(|scope| {
@@ -242,10 +242,10 @@ fn resend(process: &Process, notes: &mut Notes, random: &mut Random) {
 }
 
 /// SplitMix64. The seed is printed; `TESSERA_TEST_SEED` sets it.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn seeded() -> Random {
+    pub fn seeded() -> Random {
         let given = std::env::var("TESSERA_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given
             .unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos() as u64));
@@ -253,7 +253,7 @@ impl Random {
         Random(seed)
     }
 
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -28,5 +28,6 @@ mod overload;
 mod rude_clients;
 mod segment;
 mod start;
+mod store;
 mod visitors;
 mod weather;

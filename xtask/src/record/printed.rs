@@ -61,6 +61,12 @@ pub const PRINTED: [Printed; 5] = [
         how: How::Bench,
     },
     Printed {
+        name: "events",
+        title: "From events to facts",
+        about: "Appending events to the journal, and reading them from there into sums and Parquet files. Three in four served\n\
+            ads are rendered, half are seen, one in fifty is clicked; decisions and subjects are random numbers.",
+    },
+    Printed {
         name: "visitors",
         title: "Memory of a million visitors",
         about: "Resident memory before and after a million visitors were remembered, each with a product view and four counted\n\
