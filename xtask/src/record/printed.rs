@@ -38,7 +38,7 @@ const LEARNING: [&[&str]; 1] = [&[
 ]];
 
 /// All of them.
-pub const PRINTED: [Printed; 5] = [
+pub const PRINTED: [Printed; 6] = [
     Printed {
         name: "whole",
         title: "Whole decisions in process",
@@ -65,6 +65,7 @@ pub const PRINTED: [Printed; 5] = [
         title: "From events to facts",
         about: "Appending events to the journal, and reading them from there into sums and Parquet files. Three in four served\n\
             ads are rendered, half are seen, one in fifty is clicked; decisions and subjects are random numbers.",
+        how: How::Bench,
     },
     Printed {
         name: "visitors",
