@@ -1,6 +1,6 @@
 //! Who may ask for what: API keys with scopes.
 //!
-//! Keys stand hashed in one small TOML file ([`Access::parse`]) that the watcher takes over when it changes and verifies.
+//! Keys stand hashed in one small TOML file (`Access`) that the watcher takes over when it changes and verifies.
 //! While there is no such file, anybody may decide and send events; once there is one, only its keys may, also when it
 //! is empty or gone again. Keys are 256 random bits, so a fast hash is as safe at rest as a slow one would be.
 //!

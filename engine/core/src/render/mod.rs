@@ -1,6 +1,6 @@
 //! Rendering: templates with macros, checked once and then written a hundred thousand times a second.
 //!
-//! [`compile`] reads a template source of one of four kinds, finds out what stands around each macro, and refuses whatever
+//! `compile` reads a template source of one of four kinds, finds out what stands around each macro, and refuses whatever
 //! no escaping could make safe. Loading a bundle compiles all of its sources into one arena of byte segments
 //! ([`Renderings`]); a source that does not compile is a bundle that is not loaded.
 //!

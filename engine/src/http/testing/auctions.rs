@@ -12,7 +12,7 @@ use tessera_wire::token::{Token, sign_into};
 use super::super::context::{Arrival, Caller, Memory};
 use super::super::openrtb::notice::Kind;
 use super::super::problem::Problem;
-use super::golden::{case_files, difference};
+use super::golden::check_all;
 use super::{NOW_MS, Shop};
 use crate::access::Scopes;
 use crate::admission::Waited;
@@ -98,21 +98,10 @@ fn read_native(response: &mut Value) {
 #[test]
 fn golden_auctions_come_out_as_written() {
     let shop = shop();
-    let (mut failures, mut count) = (Vec::new(), 0);
-    for file in case_files("openrtb") {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let cases: Vec<Case> =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        for case in cases {
-            count += 1;
-            let answer = case.answer(&shop);
-            if let Some(difference) = difference(&case.expect, Some(&answer), "") {
-                failures.push(format!("{}: {}\n  {difference}\n  {answer}", file.display(), case.name));
-            }
-        }
-    }
-    assert!(count > 20, "only {count} cases were found");
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    check_all("openrtb", |case: Case| {
+        let answer = case.answer(&shop);
+        (case.name, case.expect, answer)
+    });
 }
 
 /// A request for the hero banner, with more fields.

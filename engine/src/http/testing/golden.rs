@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tessera_wire::weather::{Weather, WeatherCell};
 
@@ -66,7 +67,7 @@ impl Case {
 ///
 /// An object asks for its own fields only, `"any"` for presence, `null` for absence. A list asks for exactly its
 /// elements, or, when it begins with `"among"`, for each of the others somewhere.
-pub(super) fn difference(expected: &Value, found: Option<&Value>, path: &str) -> Option<String> {
+fn difference(expected: &Value, found: Option<&Value>, path: &str) -> Option<String> {
     match (expected, found) {
         (Value::Null, None) => None,
         (Value::String(any), Some(_)) if any == "any" => None,
@@ -96,7 +97,7 @@ pub(super) fn difference(expected: &Value, found: Option<&Value>, path: &str) ->
 }
 
 /// Every JSON file of a folder of fixtures.
-pub(super) fn case_files(folder: &str) -> Vec<PathBuf> {
+fn case_files(folder: &str) -> Vec<PathBuf> {
     let folder = tessera_fixtures::vectors_dir().with_file_name(folder);
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> =
@@ -105,25 +106,32 @@ pub(super) fn case_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-#[test]
-fn golden_decisions_come_out_as_written() {
-    let shop = Shop::new();
-    let mut failures = Vec::new();
-    let mut count = 0;
-    for file in case_files("decide") {
+/// Asks every case of a folder of fixtures: `ask` gives its name, what is expected and what came out.
+pub(super) fn check_all<C: DeserializeOwned>(folder: &str, ask: impl Fn(C) -> (String, Value, Value)) {
+    let (mut failures, mut count) = (Vec::new(), 0);
+    for file in case_files(folder) {
         let text = std::fs::read_to_string(&file).unwrap();
-        let cases: Vec<Case> =
+        let cases: Vec<C> =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         for case in cases {
             count += 1;
-            let answer = case.answer(&shop);
-            if let Some(difference) = difference(&case.expect, Some(&answer), "") {
-                failures.push(format!("{}: {}\n  {difference}", file.display(), case.name));
+            let (name, expected, answer) = ask(case);
+            if let Some(difference) = difference(&expected, Some(&answer), "") {
+                failures.push(format!("{}: {name}\n  {difference}\n  {answer}", file.display()));
             }
         }
     }
     assert!(count > 20, "only {count} cases were found");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn golden_decisions_come_out_as_written() {
+    let shop = Shop::new();
+    check_all("decide", |case: Case| {
+        let answer = case.answer(&shop);
+        (case.name, case.expect, answer)
+    });
 }
 
 #[test]
