@@ -40,7 +40,7 @@ pub struct Offer {
     pub code: Text,
     /// How long it holds after the decision, in seconds.
     pub ttl_secs: u32,
-    /// Its frequency caps ([`Catalog::caps`]).
+    /// Its frequency caps ([`Catalog::caps`](super::Catalog::caps)).
     pub caps: Span,
 }
 
