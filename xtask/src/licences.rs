@@ -5,15 +5,14 @@
 
 use crate::metadata::Graph;
 
-/// Licences that ask for no more than a notice; CC0 asks for nothing.
-pub const ACCEPTED: [&str; 11] = [
+/// Licences that ask for no more than a notice.
+pub const ACCEPTED: [&str; 10] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "BSD-2-Clause",
     "BSD-3-Clause",
     "BSL-1.0",
-    "CC0-1.0",
     "ISC",
     "MIT",
     "Unicode-3.0",

@@ -2,6 +2,9 @@
 //!
 //! [`load`] asks cargo, for this machine's platform. It asks offline first; only on a machine that has not fetched the locked
 //! packages yet may cargo fetch them, as any build would.
+//!
+//! It asks twice: `cargo metadata` knows licences and kinds of edges, but also names packages that only another platform or
+//! a feature that nobody enables would bring; `cargo tree` follows only what would be built. What both name is the graph.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -49,6 +52,27 @@ impl Graph {
     /// Index of one of our packages.
     pub fn ours(&self, name: &str) -> Option<usize> {
         self.packages.iter().position(|package| package.is_ours && package.name == name)
+    }
+
+    /// The same without edges that would not be built, and without packages that then nothing needs.
+    fn only(mut self, built: &BTreeSet<(Named, Named)>) -> Graph {
+        let named = |index: usize| {
+            let Package { name, version, .. } = &self.packages[index];
+            (name.clone(), version.clone())
+        };
+        self.edges.retain(|(from, to, _)| built.contains(&(named(*from), named(*to))));
+        let needed: BTreeSet<usize> = self.edges.iter().map(|(_, to, _)| *to).collect();
+        let kept: Vec<usize> = (0..self.packages.len())
+            .filter(|index| self.packages[*index].is_ours || needed.contains(index))
+            .collect();
+        let place: BTreeMap<usize, usize> = kept.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+        let packages = kept.iter().map(|old| self.packages[*old].clone()).collect();
+        // Both ends of an edge that is left are needed, or ours.
+        let edges = self
+            .edges
+            .iter()
+            .filter_map(|(from, to, kind)| Some((*place.get(from)?, *place.get(to)?, *kind)));
+        Graph { edges: edges.collect(), packages }
     }
 
     /// The shortest ways from one package to all that run with it: each as the packages on the way, itself first.
@@ -127,27 +151,51 @@ struct RawKind {
 /// When cargo fails or answers something unexpected.
 pub fn load(root: &Path) -> anyhow::Result<Graph> {
     let platform = host_platform()?;
-    let text = ask(root, &platform, true).or_else(|_| ask(root, &platform, false))?;
-    parse(&text)
+    let metadata = ["metadata", "--format-version", "1", "--locked", "--filter-platform", &platform];
+    let text = ask(root, &metadata)?;
+    let tree = ["tree", "--workspace", "--locked", "--target", &platform];
+    let shape = ["--edges", "normal,build,dev", "--prefix", "depth", "--format", " {p}"];
+    let built = built(&ask(root, &[&tree[..], &shape].concat())?)?;
+    Ok(parse(&text)?.only(&built))
 }
 
 fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-fn ask(root: &Path, platform: &str, is_offline: bool) -> anyhow::Result<String> {
-    let mut command = cargo();
-    command
-        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", platform])
-        .current_dir(root);
-    if is_offline {
-        command.arg("--offline");
+fn ask(root: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let run = |more: &[&str]| -> anyhow::Result<String> {
+        let output =
+            cargo().args(arguments).args(more).current_dir(root).output().context("cannot run cargo")?;
+        if !output.status.success() {
+            bail!("cargo {} failed: {}", arguments[0], String::from_utf8_lossy(&output.stderr).trim());
+        }
+        String::from_utf8(output.stdout).context("cargo wrote something that is not text")
+    };
+    run(&["--offline"]).or_else(|_| run(&[]))
+}
+
+/// A package as `cargo tree` names it: name and version.
+type Named = (String, String);
+
+/// Reads the edges that would be built: lines of depth, name and version. A subtree that was shown before is left out, so
+/// every edge stands somewhere.
+fn built(tree: &str) -> anyhow::Result<BTreeSet<(Named, Named)>> {
+    let (mut edges, mut way) = (BTreeSet::new(), Vec::<Named>::new());
+    for line in tree.lines().filter(|line| !line.is_empty()) {
+        let mut words = line.split(' ');
+        let depth = words.next().and_then(|depth| depth.parse::<usize>().ok());
+        let (name, version) = (words.next(), words.next().and_then(|word| word.strip_prefix('v')));
+        let (Some(depth), Some(name), Some(version)) = (depth, name, version) else {
+            bail!("cannot understand `{line}` of cargo tree");
+        };
+        way.truncate(depth);
+        way.push((name.to_owned(), version.to_owned()));
+        if let [.., from, to] = way.as_slice() {
+            edges.insert((from.clone(), to.clone()));
+        }
     }
-    let output = command.output().context("cannot run cargo metadata")?;
-    if !output.status.success() {
-        bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    String::from_utf8(output.stdout).context("cargo metadata wrote something that is not text")
+    Ok(edges)
 }
 
 fn host_platform() -> anyhow::Result<String> {
@@ -226,5 +274,36 @@ mod tests {
         assert_eq!((graph.ours("a"), graph.ours("b")), (Some(0), None));
         assert!(graph.packages[2].is_proc_macro);
         assert!(parse(&text.replace("build", "new kind")).is_err());
+    }
+
+    #[test]
+    fn what_nobody_would_build_is_not_in_the_graph() {
+        let package = |name: &str, is_ours| Package {
+            name: name.to_owned(),
+            version: "1.0.0".to_owned(),
+            license: None,
+            is_ours,
+            is_proc_macro: false,
+        };
+        let all = Graph {
+            packages: vec![
+                package("weak", false),
+                package("a", true),
+                package("b", false),
+                package("c", false),
+            ],
+            edges: vec![
+                (1, 2, Kind::Normal),
+                (2, 0, Kind::Normal),
+                (2, 3, Kind::Build),
+                (0, 3, Kind::Normal),
+            ],
+        };
+        let built = built("0 a v1.0.0 (/a)\n1 b v1.0.0\n2 c v1.0.0\n\n0 c v1.0.0 (*)\n").unwrap();
+        let graph = all.only(&built);
+        let names: Vec<&str> = graph.packages.iter().map(|package| package.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(graph.edges, [(0, 1, Kind::Normal), (1, 2, Kind::Build)]);
+        assert!(super::built("a v1").is_err() && super::built("0 a 1.0.0").is_err());
     }
 }

@@ -100,11 +100,6 @@ const PURITY: Purity = Purity {
             "jiff",
             "turns local dates into instants by the bundled time zone database; its clock is never asked",
         ),
-        (
-            "rand_core",
-            "getrandom",
-            "optional in the signature trait and enabled by nobody, as `cargo tree` shows; cargo's metadata lists it anyway",
-        ),
         ("lsp-server", "crossbeam-channel", "in rulec's command only, where input and output belong"),
         ("lsp-server", "log", "in rulec's command only, where input and output belong"),
     ],
